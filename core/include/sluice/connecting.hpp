@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <sluice/result.hpp>
+#include <sluice/transport.hpp>
+
+namespace sluice {
+
+/// Told how an attempt to connect ended: after `connection_made` with the transport (which may be closing by then), or with the error.
+/// Exactly once, in a later turn than the call that began the attempt, and never after the attempt was cancelled (rules L2, N7, N10).
+using connect_handler = std::function<void(result<transport&>)>;
+
+/// An attempt to connect that is under way. Destroying or cancelling it ends the attempt: no `connection_made`, no completion, nothing left
+/// open. Once the connection is made this object has no more to do with it.
+class [[nodiscard("the attempt ends when this object does; call detach() to let it run")]] connecting {
+ public:
+  /// What a transport implements to be cancelled. Destroyed when the owner loses interest, in whatever state it is.
+  class attempt {
+   public:
+    virtual ~attempt() = default;
+    virtual bool in_progress() const noexcept = 0;
+    /// Ends itself from now on; nobody will ask again.
+    virtual void detach(std::unique_ptr<attempt> self) noexcept = 0;
+  };
+
+  connecting() noexcept = default;
+  explicit connecting(std::unique_ptr<attempt> impl) noexcept : attempt_(std::move(impl)) {}
+
+  /// Neither made, failed nor cancelled.
+  bool in_progress() const noexcept { return attempt_ != nullptr && attempt_->in_progress(); }
+  void cancel() noexcept { attempt_.reset(); }
+  /// Lets the attempt run without this object; it ends with its scheduler at the latest.
+  void detach()&& noexcept {
+    if (attempt_ == nullptr) return;
+    attempt& running = *attempt_;
+    running.detach(std::move(attempt_));
+  }
+
+ private:
+  std::unique_ptr<attempt> attempt_;
+};
+
+}  // namespace sluice

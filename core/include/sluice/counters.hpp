@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+namespace sluice {
+
+/// What passed through one transport since it was made. Reading it costs nothing; each event costs one increment.
+struct stream_counters {
+  std::uint64_t bytes_received = 0;  ///< Bytes that the channel handed up, also those that were not delivered because the transport closed.
+  std::uint64_t bytes_sent = 0;      ///< Bytes that the channel took.
+  std::uint64_t receives = 0;        ///< Reads that brought bytes.
+  std::uint64_t sends = 0;           ///< Attempts to send, short ones and refused ones included.
+};
+
+/// What a scheduler did since it was made.
+struct scheduler_counters {
+  std::uint64_t turns_posted = 0;       ///< Batches of `call_soon` and `post` functions that ran.
+  std::uint64_t timers_fired = 0;       ///< Timers that expired, the library's own included.
+  std::uint64_t transports_opened = 0;  ///< Transports that were started, layers included.
+  std::uint64_t transports_closed = 0;  ///< Transports that were given back, layers included.
+  std::uint64_t dropped_writes = 0;     ///< Writes that returned `write_status::dropped` (rules W5–W7).
+  std::uint64_t errors_reported = 0;    ///< Calls of the error hook.
+};
+
+/// What a `loop` did since it was made.
+struct loop_counters : scheduler_counters {
+  std::uint64_t iterations = 0;        ///< Times that it asked the system for events.
+  std::uint64_t functions_posted = 0;  ///< Functions of `post` and `submit` that ran, ends of jobs included.
+  std::uint64_t signals_handled = 0;   ///< Calls of signal handlers.
+  std::uint64_t jobs_started = 0;      ///< Jobs that were given to other threads.
+};
+
+}  // namespace sluice

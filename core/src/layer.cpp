@@ -1,0 +1,140 @@
+#include <sluice/layer.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <sluice/error.hpp>
+
+#include "stream_parts.hpp"
+
+namespace sluice {
+
+layer::layer(sluice::scheduler& owner) : stream_transport(owner) {
+  set(in_layer);
+  register_self();
+}
+
+layer::layer(sluice::scheduler& owner, protocol_ptr upper) : layer(owner) { upper_ = std::move(upper); }
+
+layer::~layer() {
+  lower_ = nullptr;  // a switch below took the layer out of the stack: the transport there goes on without it
+  if (machine_.is_live()) finish_from_below(errc::aborted);
+  end_of_turn();
+}
+
+void layer::park(protocol_ptr old, protocol_ptr upper) noexcept {
+  parked_ = std::move(old);
+  upper_ = std::move(upper);
+}
+
+void layer::connection_made(transport& below) {
+  attach(below);
+  established();
+}
+
+void layer::established() {
+  if (is_established()) return;
+  if (upper_ == nullptr) {
+    scheduler().report_misuse(id(), "a layer was established without a protocol above it");
+    fail(errc::misuse);
+    return;
+  }
+  if (parked_ != nullptr) scheduler_->retire(std::move(parked_));
+  adopt(std::move(upper_));
+  make_connection(lower_->is_closing());  // what is written above a transport that is closing would go nowhere (rule V4)
+}
+
+void layer::fail(std::error_code error) {
+  if (is_established()) {
+    failed(error);
+  } else {
+    set_reason(error);
+    lower_->abort();
+  }
+}
+
+void layer::data_received(const_bytes data) { received(data); }
+
+// The engine above decides what becomes of the connection, so the one below is never closed by this answer.
+eof layer::eof_received() {
+  received_eof();
+  return eof::keep_open;
+}
+
+backpressure layer::pause_writing() {
+  lower_paused_ = true;
+  return backpressure::handled;
+}
+
+void layer::resume_writing() {
+  lower_paused_ = false;
+  if (has_queued_output()) ready_to_send();
+}
+
+shutdown_action layer::shutting_down() {
+  if (!is_established()) return shutdown_action::close;
+  shut_down();
+  return shutdown_action::handled;
+}
+
+void layer::connection_lost(std::error_code reason) {
+  if (is_established()) {
+    finish_from_below(reason);
+    return;
+  }
+  set_reason(reason ? reason : make_error_code(errc::handshake_failed));
+  end_parked(closing_reason());
+  finish_from_below(reason);
+}
+
+void layer::end_parked(std::error_code reason) {
+  if (parked_ == nullptr) return;
+  guarded("connection_lost", [&] { parked_->connection_lost(reason); });
+  scheduler_->retire(std::move(parked_));
+  if (upper_ != nullptr) scheduler_->retire(std::move(upper_));
+}
+
+void layer::start_reading() {
+  if (lower_ != nullptr) lower_->resume_reading();
+}
+
+void layer::stop_reading() {
+  if (lower_ != nullptr) lower_->pause_reading();
+}
+
+send_result layer::send(std::span<const const_bytes> parts) {
+  if (lower_paused_) return {};
+  std::size_t total = parts[0].size();
+  write_status status = write_status::accepted;
+  if (parts.size() == 1) [[likely]] {
+    status = lower_->write(parts[0]);
+  } else {
+    status = lower_->writev(parts);
+    for (const const_bytes part : parts.subspan(1)) total += part.size();
+  }
+  if (status != write_status::dropped) [[likely]]
+    return total;
+  return lower_->closing_reason() ? lower_->closing_reason() : errc::closed;
+}
+
+void layer::send_later(std::span<const const_bytes>) {}  // resume_writing() follows
+
+std::error_code layer::shutdown_output() { return lower_->write_eof(); }
+
+progress layer::begin_close(close_kind kind) {
+  if (lower_ == nullptr) return progress::done;
+  switch (kind) {
+    case close_kind::graceful: lower_->close(); break;
+    case close_kind::abort: lower_->abort(); break;
+    case close_kind::reset: lower_->reset(); break;
+  }
+  return progress::pending;  // until the transport below is lost
+}
+
+progress layer::release() { return progress::done; }
+
+void layer::describe(info_query& query) const {
+  if (lower_ != nullptr) lower_->describe(query);
+}
+
+}  // namespace sluice

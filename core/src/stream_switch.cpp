@@ -1,0 +1,85 @@
+#include <new>
+#include <utility>
+
+#include <sluice/error.hpp>
+#include <sluice/stream_transport.hpp>
+
+#include "stream_parts.hpp"
+
+namespace sluice {
+
+std::error_code stream_transport::set_protocol(protocol_ptr next, const_bytes unread) {
+  return schedule_switch(nullptr, std::move(next), unread);
+}
+
+std::error_code stream_transport::upgrade(std::unique_ptr<layer> between, protocol_ptr next, const_bytes unread) {
+  if (between == nullptr) {
+    scheduler_->report_misuse(id(), "upgrade: the layer is null");
+    return errc::misuse;
+  }
+  return schedule_switch(std::move(between), std::move(next), unread);
+}
+
+std::error_code stream_transport::schedule_switch(std::unique_ptr<layer> between, protocol_ptr next, const_bytes unread) {
+  if (scheduler_->wrong_thread("transport::set_protocol")) return errc::misuse;
+  if (next == nullptr) {
+    scheduler_->report_misuse(id(), "set_protocol: the protocol is null");
+    return errc::misuse;
+  }
+  if (!machine_.is_live()) return errc::closed;
+  auto wanted = std::make_unique<pending_switch>();
+  wanted->unread.append(scheduler_->pool_, unread);
+  wanted->between = std::move(between);
+  wanted->next = std::move(next);
+  if (switch_pending()) drop_switch();  // the last call of one callback wins (rule V1)
+  rare().next = std::move(wanted);
+  set_hold(hold::switching, true);
+  scheduler_->defer(*this);  // unless the running callback ends before; those of flow control do not count, a write may be around them
+  return {};
+}
+
+// Chunks go back to the pool; the protocols were never told of anything.
+void stream_transport::drop_switch() noexcept {
+  const std::unique_ptr<pending_switch> unused = std::exchange(rare_->next, nullptr);
+  unused->unread.clear(scheduler_->pool_);
+}
+
+void stream_transport::after_callback() noexcept {
+  if (callback_depth_ == 0 && switch_pending()) apply_switch();
+}
+
+// The moment of a switch: no callback of this transport is running. `connection_made` may ask for the next one.
+void stream_transport::apply_switch() {
+  while (switch_pending()) {
+    const std::unique_ptr<pending_switch> change = std::exchange(rare_->next, nullptr);
+    keep_unread(*change);
+    protocol_ptr old = take_protocol();
+    if (change->between != nullptr) {
+      change->between->park(std::move(old), std::move(change->next));
+      adopt(std::move(change->between));
+    } else {
+      scheduler_->retire(std::move(old));
+      adopt(std::move(change->next));
+    }
+    flow_.replaced();
+    set_hold(hold::write_pressure, false);
+    set_hold(hold::switching, false);
+    if (!guarded("connection_made", [this] { protocol_->connection_made(*this); })) abort_with(errc::protocol_threw);
+    evaluate_flow();  // the new protocol hears of a pause that is still on (rule F15)
+  }
+  update();
+}
+
+// What the old protocol left over comes before what has been held since.
+void stream_transport::keep_unread(pending_switch& change) noexcept {
+  if (change.unread.empty()) return;
+  if (!machine_.delivers_input()) {
+    change.unread.clear(scheduler_->pool_);
+    return;
+  }
+  change.unread.splice(rare_->held);
+  rare_->held.splice(change.unread);
+  update();
+}
+
+}  // namespace sluice
