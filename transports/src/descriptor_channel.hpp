@@ -1,0 +1,70 @@
+#pragma once
+
+#include <sluice/detail/compact_address.hpp>
+#include <sluice/loop.hpp>
+#include <sluice/stream_transport.hpp>
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include <memory>
+
+#include "descriptor.hpp"
+
+namespace sluice::detail {
+
+// The channel over a connected, non-blocking socket of our own, watched by uv_poll. TCP and Unix sockets differ from it in what they know
+// of themselves.
+class descriptor_channel : public stream_transport {
+ public:
+  ~descriptor_channel() override;
+
+  bool can_write_eof() const override { return true; }
+
+ protected:
+  descriptor_channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options);
+
+  int socket() const noexcept { return socket_.get(); }
+  void describe(info_query& query) const override;
+
+ private:
+  void start_reading() override;
+  void stop_reading() override;
+  send_result send(std::span<const const_bytes> parts) override;
+  void send_later(std::span<const const_bytes> newly_queued) override;
+  std::error_code shutdown_output() override;
+  progress begin_close(close_kind kind) override;
+  progress release() override;
+  bool lingers() const override { return true; }
+
+  static void on_poll(uv_poll_t* handle, int status, int events);
+  void read_first();
+  void ready(int status, int events);
+  void read_more();
+  void read_to_the_end();
+  enum class read_outcome {
+    filled,
+    some,
+    nothing,
+    ended
+  };
+  read_outcome read_once();
+  read_outcome read_nothing(ssize_t result);
+  void watch(int events);
+  void watch_what_is_wanted();
+  void tell_hangup();
+  void look_after_hangup();
+  bool failed_by_socket_error();
+  address local() const;
+
+  descriptor socket_;
+  std::uint8_t watched_ = 0;  // events that uv_poll was asked for
+  bool polls_ = false;        // poll_ is initialized
+  bool hangup_told_ = false;  // the peer's end was noticed in this pause
+  bool hung_up_ = false;      // both directions are shut: only reading can bring news
+  compact_address peer_;
+  mutable std::unique_ptr<compact_address> local_;
+  uv_poll_t poll_;
+};
+
+}  // namespace sluice::detail

@@ -1,0 +1,89 @@
+#include "socket.hpp"
+
+#include <sluice/detail/socket_address.hpp>
+#include <sluice/error.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace sluice::detail {
+namespace {
+
+std::error_code last_error() noexcept { return system_error(errno); }
+
+int new_socket(int family) noexcept {
+#ifdef SOCK_NONBLOCK
+  return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+#else
+  const int made = ::socket(family, SOCK_STREAM, 0);
+  if (made >= 0) {
+    ::fcntl(made, F_SETFL, O_NONBLOCK);
+    ::fcntl(made, F_SETFD, FD_CLOEXEC);
+  }
+  return made;
+#endif
+}
+
+}  // namespace
+
+descriptor open_stream_socket(const address& family_of, std::error_code& error) noexcept {
+  sockaddr_storage storage{};
+  if (to_sockaddr(family_of, storage) == 0) {
+    error = errc::bad_address;
+    return {};
+  }
+  descriptor made(new_socket(storage.ss_family));
+  error = made.is_open() ? std::error_code() : last_error();
+  return made;
+}
+
+std::error_code bind_socket(int socket, const address& to) noexcept {
+  sockaddr_storage storage{};
+  const socklen_t size = to_sockaddr(to, storage);
+  return ::bind(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code set_option(int socket, int level, int name, int value) noexcept {
+  return ::setsockopt(socket, level, name, &value, sizeof value) == 0 ? std::error_code() : last_error();
+}
+
+descriptor accept_socket(int listener, address& peer) noexcept {
+  sockaddr_storage storage;
+  socklen_t size = sizeof storage;
+  auto* const at = reinterpret_cast<sockaddr*>(&storage);
+#ifdef SOCK_NONBLOCK
+  descriptor made(::accept4(listener, at, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+#else
+  descriptor made(::accept(listener, at, &size));
+  if (made.is_open()) {
+    ::fcntl(made.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(made.get(), F_SETFD, FD_CLOEXEC);
+  }
+#endif
+  if (made.is_open()) peer = from_sockaddr(at, size);
+  return made;
+}
+
+address bound_address(int socket) noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
+}
+
+std::error_code begin_connect(int socket, const address& to) noexcept {
+  sockaddr_storage storage{};
+  const socklen_t size = to_sockaddr(to, storage);
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0 || errno == EINPROGRESS || errno == EINTR) return {};
+  return last_error();
+}
+
+int pending_error(int socket) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+}  // namespace sluice::detail

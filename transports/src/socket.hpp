@@ -1,0 +1,26 @@
+#pragma once
+
+#include <sluice/address.hpp>
+
+#include <system_error>
+
+#include "descriptor.hpp"
+
+namespace sluice::detail {
+
+// Small pieces of the socket API; errors are of uv_category().
+
+// Non-blocking and close-on-exec, of the address's family.
+descriptor open_stream_socket(const address& family_of, std::error_code& error) noexcept;
+std::error_code bind_socket(int socket, const address& to) noexcept;
+std::error_code set_option(int socket, int level, int name, int value) noexcept;
+// The next waiting connection and its peer; not open, with errno set, if there is none.
+descriptor accept_socket(int listener, address& peer) noexcept;
+// Empty if the system does not tell.
+address bound_address(int socket) noexcept;
+// Success also for a connection that is under way.
+std::error_code begin_connect(int socket, const address& to) noexcept;
+// Takes the error that the socket has been waiting with; 0 if there is none.
+int pending_error(int socket) noexcept;
+
+}  // namespace sluice::detail

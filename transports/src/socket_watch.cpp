@@ -1,0 +1,47 @@
+#include "socket_watch.hpp"
+
+#include <sluice/error.hpp>
+
+#include <uv.h>
+
+#include <memory>
+#include <utility>
+
+namespace sluice::detail {
+
+struct socket_watch::handle {
+  uv_poll_t poll;
+  int events;
+  handler on_event;
+  void* owner;  // null once the watch is closed
+};
+
+std::error_code socket_watch::start(loop& owner_loop, int descriptor, int events, handler on_event, void* owner) {
+  auto made = std::make_unique<handle>(handle{{}, events, on_event, owner});
+  if (const int error = uv_poll_init(owner_loop.native_handle(), &made->poll, descriptor)) return system_error(-error);
+  handle_ = made.release();
+  handle_->poll.data = handle_;
+  resume();
+  return {};
+}
+
+void socket_watch::pause() noexcept {
+  if (handle_ != nullptr) uv_poll_stop(&handle_->poll);
+}
+
+void socket_watch::resume() noexcept {
+  if (handle_ == nullptr) return;
+  uv_poll_start(&handle_->poll, handle_->events, [](uv_poll_t* poll, int status, int events) {
+    const auto& self = *static_cast<handle*>(poll->data);
+    if (self.owner != nullptr) self.on_event(self.owner, status, events);
+  });
+}
+
+void socket_watch::close() noexcept {
+  if (handle_ == nullptr) return;
+  handle* const gone = std::exchange(handle_, nullptr);
+  gone->owner = nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(&gone->poll), [](uv_handle_t* poll) { delete static_cast<handle*>(poll->data); });
+}
+
+}  // namespace sluice::detail
