@@ -1,0 +1,85 @@
+#include <sluice/layer.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <sluice/error.hpp>
+#include <sluice/memory.hpp>
+#include <sluice/testing/manual_scheduler.hpp>
+#include <sluice/testing/recording_protocol.hpp>
+
+using namespace sluice;
+using sluice::testing::lost_line;
+using sluice::testing::manual_scheduler;
+using sluice::testing::recording_protocol;
+
+TEST_CASE("V4 a layer that is put on a closing transport is closing from the first, and takes no bytes that would go nowhere") {
+  manual_scheduler scheduler;
+  recording_protocol plain, upper, peer;
+  auto made = memory::pair(scheduler, borrow(plain), borrow(peer));
+  upper.on_made = [](transport& above) {
+    CHECK(above.is_closing());
+    CHECK(above.write("too late") == write_status::dropped);
+  };
+  made.first.close();
+  CHECK_FALSE(made.first.upgrade(std::make_unique<layer>(scheduler), borrow(upper)));
+  scheduler.run_until_idle();
+  CHECK(upper.trace() == "made, lost");
+  CHECK(plain.trace() == "made");
+  CHECK(peer.trace() == "made, eof, lost");
+}
+
+TEST_CASE("V6 a switch that was asked for outside of a callback does not happen inside a write that pauses") {
+  manual_scheduler scheduler;
+  recording_protocol before, after, peer;
+  auto made = memory::pair(scheduler, borrow(before), borrow(peer), {.capacity = 10});
+  made.first.set_write_buffer_limits({.high = 0, .low = {}});
+  made.second.pause_reading();
+  made.first.set_protocol(borrow(after));
+  CHECK(made.first.write("more than there is room for") == write_status::above_high_mark);
+  CHECK(before.trace() == "made, pause");
+  CHECK(after.trace() == "");
+  scheduler.run_until_idle();
+  CHECK(after.trace() == "made, pause");
+  made.second.resume_reading();
+  scheduler.run_until_idle();
+  CHECK(after.trace() == "made, pause, resume");
+  CHECK(peer.received() == "more than there is room for");
+  made.first.close();
+  scheduler.run_until_idle();
+}
+
+TEST_CASE("V2 a switch that pause_writing asks for waits for the end of the write that it interrupts") {
+  manual_scheduler scheduler;
+  recording_protocol before, after, peer;
+  auto made = memory::pair(scheduler, borrow(before), borrow(peer), {.capacity = 10});
+  made.first.set_write_buffer_limits({.high = 0, .low = {}});
+  before.on_pause = [&] {
+    made.first.set_protocol(borrow(after));
+    return backpressure::handled;
+  };
+  made.first.write("more than there is room for");
+  CHECK(after.trace() == "");
+  scheduler.run_until_idle();
+  CHECK(after.trace() == "made, pause, resume");
+  made.first.close();
+  scheduler.run_until_idle();
+}
+
+TEST_CASE("X6 output that a layer still held when the transport below was closed under it is not an orderly end") {
+  manual_scheduler scheduler;
+  recording_protocol upper, peer;
+  auto made = memory::pair(scheduler, std::make_unique<layer>(scheduler, borrow(upper)), borrow(peer), {.capacity = 10});
+  made.first.set_write_buffer_limits({.high = 0, .low = {}});
+  made.second.pause_reading();
+  upper.connection()->write("fills the link and what is below");
+  upper.connection()->write("stays above");
+  CHECK(upper.connection()->get_write_buffer_size() == 11);
+  made.first.close();
+  made.second.resume_reading();
+  scheduler.run_until_idle();
+  CHECK(upper.trace() == "made, " + lost_line(errc::closed));
+  CHECK(peer.trace() == "made, data 32, eof, lost");
+}

@@ -1,0 +1,174 @@
+#include <sluice/scheme_table.hpp>
+
+#include <sluice/loop.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace sluice;
+
+namespace {
+
+using lines = std::vector<std::string>;
+
+class no_server final : public server {
+ public:
+  void close() override {}
+  bool is_serving() const noexcept override { return true; }
+  std::vector<address> sockets() const override { return {}; }
+  const server_counters& counters() const noexcept override { return counters_; }
+
+ private:
+  server_counters counters_;
+};
+
+// Notes which row was asked for what; the protocols that the factory makes say which layers were put around it.
+struct notes {
+  scheme_table::listen_function listen(const std::string& name) {
+    return [this, name](loop&, const endpoint& at, const protocol_factory& factory) -> std::unique_ptr<server> {
+      asked.push_back(name + " listens at " + at.to_string());
+      if (factory) factory();
+      return std::make_unique<no_server>();
+    };
+  }
+  scheme_table::connect_function connect(const std::string& name) {
+    return [this, name](loop&, const endpoint& to, const protocol_factory& factory, const connect_handler& done) {
+      asked.push_back(name + " connects to " + to.to_string());
+      if (factory) factory();
+      if (done) done(make_error_code(errc::cancelled));
+      return connecting();
+    };
+  }
+  // A layer that knows the option "depth".
+  scheme_table::wrap_function wrap(const std::string& name) {
+    return [this, name](loop&, endpoint& from, const protocol_factory& upper, scheme_table::role role) -> protocol_factory {
+      asked.push_back(name + (role == scheme_table::role::server ? " wraps for a server " : " wraps for a client ") + from.to_string());
+      return [this, name, upper]() -> protocol_ptr {
+        asked.push_back(name + " is made");
+        return upper();
+      };
+    };
+  }
+  protocol_factory factory() {
+    return [this]() -> protocol_ptr {
+      asked.emplace_back("the protocol is made");
+      return nullptr;
+    };
+  }
+
+  lines asked;
+  loop scheduler;
+};
+
+std::string refusal(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const bad_endpoint& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+}  // namespace
+
+TEST_CASE("an endpoint goes to the row of its scheme, with what it was asked for") {
+  notes log;
+  scheme_table table;
+  table.add("one", log.listen("one"), log.connect("one"));
+  table.add("two", log.listen("two"), log.connect("two"));
+  CHECK(table.names() == "one, two");
+  CHECK(table.listen(log.scheduler, "TWO://host:1?x=y", log.factory()) != nullptr);
+  bool told = false;
+  const connecting attempt = table.connect(log.scheduler, "one:path", log.factory(), [&](const result<transport&>&) { told = true; });
+  CHECK(log.asked == lines{"two listens at two://host:1?x=y", "the protocol is made", "one connects to one:path", "the protocol is made"});
+  CHECK(told);
+  CHECK_FALSE(attempt.in_progress());
+}
+
+TEST_CASE("a table is a value: rows that are added to a copy stay there") {
+  notes log;
+  scheme_table table;
+  table.add("one", log.listen("one"), log.connect("one"));
+  scheme_table copy = table;
+  copy.add("two", log.listen("two"), {});
+  CHECK(table.names() == "one");
+  CHECK(copy.names() == "one, two");
+}
+
+TEST_CASE("an unknown scheme is refused with the names of those that are known") {
+  notes log;
+  scheme_table table;
+  const std::string none = "endpoint \"tcp://h:1\": \"tcp\" at 0 is not a scheme that this program knows; it knows none";
+  CHECK(refusal([&] { table.listen(log.scheduler, "tcp://h:1", log.factory()); }) == none);
+  table.add("one", log.listen("one"), {});
+  table.add("two", {}, log.connect("two"));
+  const std::string text = "endpoint \"tcp://h:1\": \"tcp\" at 0 is not a scheme that this program knows; it knows one, two";
+  CHECK(refusal([&] { table.listen(log.scheduler, "tcp://h:1", log.factory()); }) == text);
+  CHECK(refusal([&] { (void)table.connect(log.scheduler, "tcp://h:1", log.factory()); }) == text);
+  try {
+    table.listen(log.scheduler, "tcp://h:1", log.factory());
+  } catch (const bad_endpoint& error) {
+    CHECK(error.code() == errc::unknown_scheme);
+    CHECK(error.error().offset == 0);
+    CHECK(error.error().length == 3);
+  }
+  CHECK(log.asked.empty());
+}
+
+TEST_CASE("a scheme that can do only one of both says so") {
+  notes log;
+  scheme_table table;
+  table.add("ears", log.listen("ears"), {});
+  table.add("mouth", {}, log.connect("mouth"));
+  table.add_layer("muffled", "mouth", log.wrap("muffled"));
+  CHECK(refusal([&] { (void)table.connect(log.scheduler, "ears:x", {}); }) ==
+        "endpoint \"ears:x\": \"ears\" at 0 cannot be connected to; it is for listening only");
+  CHECK(refusal([&] { table.listen(log.scheduler, "mouth:x", {}); }) ==
+        "endpoint \"mouth:x\": \"mouth\" at 0 cannot be listened on; it is for connecting only");
+  CHECK(refusal([&] { table.listen(log.scheduler, "muffled:x", {}); }) ==
+        "endpoint \"muffled:x\": \"muffled\" at 0 cannot be listened on; it is for connecting only");
+  CHECK(log.asked.empty());
+}
+
+TEST_CASE("a layer's scheme stands on another one, which may be a layer's too: the innermost is made first") {
+  notes log;
+  scheme_table table;
+  table.add("wire", log.listen("wire"), log.connect("wire"));
+  table.add_layer("safe", "wire", log.wrap("safe"));
+  table.add_layer("web", "safe", log.wrap("web"));
+  CHECK(table.names() == "wire, safe, web");
+  table.listen(log.scheduler, "web://h:1?a=b", log.factory());
+  CHECK(log.asked == lines{"web wraps for a server safe://h:1?a=b", "safe wraps for a server wire://h:1?a=b",
+                           "wire listens at wire://h:1?a=b", "safe is made", "web is made", "the protocol is made"});
+  log.asked.clear();
+  (void)table.connect(log.scheduler, "safe:x", log.factory());
+  CHECK(log.asked == lines{"safe wraps for a client wire:x", "wire connects to wire:x", "safe is made", "the protocol is made"});
+}
+
+TEST_CASE("what the row below refuses is told about the text that the user wrote") {
+  notes log;
+  scheme_table table;
+  const auto picky = [](loop&, const endpoint& at, const protocol_factory&) -> std::unique_ptr<server> {
+    throw bad_endpoint(at.error_at(endpoint_part::port, "is not to my taste; expected another"));
+  };
+  table.add("wire", picky, {});
+  table.add_layer("safe", "wire", log.wrap("safe"));
+  CHECK(refusal([&] { table.listen(log.scheduler, "safe://h:77", log.factory()); }) ==
+        "endpoint \"safe://h:77\": \"77\" at 9 is not to my taste; expected another");
+}
+
+TEST_CASE("a name is taken once, and a layer needs something to stand on") {
+  notes log;
+  scheme_table table;
+  table.add("one", log.listen("one"), {});
+  CHECK_THROWS_WITH_AS(table.add("one", {}, {}), "scheme \"one\" is in the table already", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(table.add_layer("one", "one", log.wrap("x")), "scheme \"one\" is in the table already", std::invalid_argument);
+  CHECK_THROWS_WITH_AS(table.add_layer("two", "three", log.wrap("x")), "scheme \"two\" stands on an unknown scheme \"three\"",
+                       std::invalid_argument);
+  CHECK(table.names() == "one");
+}

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Runs the example programs as a user would and checks what they say.
+
+usage: examples_test.py BUILD_FOLDER_OF_THE_EXAMPLES CASE
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+FOLDER = sys.argv[1]
+PATIENCE = 20  # seconds until something that should have happened counts as never happening
+
+
+class program:
+    """A server under test; it says on which addresses it listens."""
+
+    def __init__(self, name, *arguments):
+        self.process = subprocess.Popen([os.path.join(FOLDER, name), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def address(self):
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"listening on (?:tcp://)?(127\.0\.0\.1|\[::1\]):(\d+)\n", line)
+        assert found, f"unexpected line {line!r}"
+        return found[1].strip("[]"), int(found[2])
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        assert err == "", err
+        assert self.process.returncode == 0, self.process.returncode
+        return out
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+def client(address):
+    made = socket.create_connection(address, PATIENCE)
+    made.settimeout(PATIENCE)
+    return made
+
+
+def read_exactly(peer, size):
+    data = b""
+    while len(data) < size:
+        part = peer.recv(size - len(data))
+        assert part, f"the end came after {len(data)} of {size} bytes"
+        data += part
+    return data
+
+
+def read_to_the_end(peer):
+    data = b""
+    while part := peer.recv(65536):
+        data += part
+    return data
+
+
+def refused(name, *arguments):
+    done = subprocess.run([os.path.join(FOLDER, name), *arguments], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode != 0, done
+    return done.stderr
+
+
+def echo_serves_every_endpoint_and_stops_in_order():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "echo.sock")
+        with program("echo", "tcp://127.0.0.1:0", "tcp://[::1]:0", f"unix:{path}") as echo:
+            peers = [client(echo.address()), client(echo.address()), socket.socket(socket.AF_UNIX)]
+            assert echo.process.stdout.readline() == f"listening on unix:{path}\n"
+            peers[2].connect(path)
+            for peer in peers:
+                peer.sendall(b"x" * 100_000)
+            for peer in peers:
+                assert read_exactly(peer, 100_000) == b"x" * 100_000
+            echo.stop()
+            for peer in peers:
+                assert read_to_the_end(peer) == b""
+        assert not os.path.exists(path), "the socket file is left behind"
+
+
+def echo_delivers_what_is_in_flight_before_it_exits():
+    with program("echo", "tcp://127.0.0.1:0", "--low", "1024", "--high", "4096") as echo:
+        peer = client(echo.address())
+        data = os.urandom(1 << 20)
+        peer.sendall(data[:1000])
+        assert read_exactly(peer, 1000) == data[:1000]
+        peer.sendall(data[1000:])
+        echo.process.send_signal(signal.SIGTERM)
+        assert read_exactly(peer, len(data) - 1000) == data[1000:]
+        assert read_to_the_end(peer) == b""
+        assert echo.process.wait(PATIENCE) == 0
+
+
+def echo_is_not_held_up_by_a_client_that_never_reads():
+    with program("echo", "tcp://127.0.0.1:0", "--mode", "source", "--drain", "1") as source:
+        peer = client(source.address())
+        read_exactly(peer, 1)
+        source.stop()
+
+
+def echo_modes_sink_and_source_do_what_they_say():
+    with program("echo", "tcp://127.0.0.1:0", "--mode", "sink") as sink:
+        peer = client(sink.address())
+        peer.sendall(b"x" * 100_000)
+        peer.shutdown(socket.SHUT_WR)
+        assert read_to_the_end(peer) == b""
+        sink.stop(signal.SIGINT)
+    with program("echo", "tcp://127.0.0.1:0", "--mode", "source") as source:
+        peer = client(source.address())
+        assert read_exactly(peer, 5 << 20) == bytes(5 << 20)
+        peer.close()
+        source.stop()
+
+
+def echo_says_what_is_wrong_with_its_arguments():
+    assert '"99999" at 16 is not a port; expected a number from 0 to 65535' in refused("echo", "tcp://127.0.0.1:99999")
+    assert '"nope" at 0 is not a scheme' in refused("echo", "nope:")
+    assert "--low" in refused("echo", "tcp://127.0.0.1:0", "--low", "9", "--high", "3")
+    with program("echo", "tcp://127.0.0.1:0") as first:
+        host, port = first.address()
+        assert f"{host}:{port}" in refused("echo", f"tcp://{host}:{port}")
+
+
+def chat_lines_carries_what_one_says_to_the_others():
+    with program("chat_lines", "tcp://127.0.0.1:0") as chat:
+        address = chat.address()
+        first, second = client(address), client(address)
+        for peer in (first, second):
+            assert read_exactly(peer, 11) == b"your name?\n"
+        first.sendall(b"ann\n")
+        second.sendall(b"bob\n")
+        read_exactly(first, len(b"bob: (came in)\n"))
+        first.sendall(b"hel")
+        first.sendall(b"lo\r\n")
+        assert read_exactly(second, 11) == b"ann: hello\n"
+        first.close()
+        assert read_exactly(second, 12) == b"ann: (left)\n"
+        second.sendall(b"x" * 2000)
+        assert b"error: " in read_to_the_end(second)
+
+
+def signals_and_shutdown_lets_each_client_hear_the_last_word():
+    with program("signals_and_shutdown", "tcp://127.0.0.1:0") as clock:
+        peer = client(clock.address())
+        assert peer.recv(1)
+        clock.process.send_signal(signal.SIGTERM)
+        assert read_to_the_end(peer).endswith(b"the clock stops here\n")
+        out, err = clock.process.communicate(timeout=PATIENCE)
+        assert "client gone: orderly end" in out and err == "" and clock.process.returncode == 0, (out, err)
+
+
+def custom_layer_shows_the_message_and_the_wire():
+    out = subprocess.run([os.path.join(FOLDER, "custom_layer")], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    assert "on the wire: idmmn!uisntfi!uid!m`xds\n" in out, out
+    assert "received:    hello through the layer\n" in out, out
+
+
+def custom_transport_brings_back_every_byte():
+    out = subprocess.run([os.path.join(FOLDER, "custom_transport")], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+    assert out == "67108864 bytes went through shared memory and came back: an orderly end\n", out
+
+
+def kv_server_serves_redis_cli_and_redis_benchmark():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "kv.sock")
+        with program("kv_server", "tcp://127.0.0.1:0", f"unix:{path}") as server:
+            _, port = server.address()
+            asked = "set k v\nincr n\nget k\nkeys *\nfoo\n"
+            for where in (["-p", str(port)], ["-s", path]):
+                said = subprocess.run(["redis-cli", *where], input=asked, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+                assert "OK\n" in said and "v\n" in said and "ERR unknown command 'foo'" in said, said
+            for pipeline in ("1", "16"):
+                load = ["redis-benchmark", "-p", str(port), "-t", "ping,set,get,incr,mset", "-n", "2000", "-P", pipeline, "-q"]
+                said = subprocess.run(load, capture_output=True, text=True, timeout=PATIENCE, check=True)
+                assert said.stdout.count("requests per second") == 6 and "ERR" not in said.stdout + said.stderr, said
+            server.stop()
+        assert not os.path.exists(path), "the socket file is left behind"
+
+
+def kv_server_answers_what_is_in_flight_before_it_exits():
+    with program("kv_server", "tcp://127.0.0.1:0") as server:
+        peer = client(server.address())
+        value = b"x" * 10_000
+        peer.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10000\r\n" + value + b"\r\n")
+        assert read_exactly(peer, 5) == b"+OK\r\n"
+        peer.sendall(b"get k\r\n" * 300)
+        server.process.send_signal(signal.SIGTERM)
+        assert read_to_the_end(peer) == (b"$10000\r\n" + value + b"\r\n") * 300
+        assert server.process.wait(PATIENCE) == 0
+
+
+def resident_bytes(process):
+    with open(f"/proc/{process.pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def kv_server_bounds_a_client_that_never_reads():
+    with program("kv_server", "tcp://127.0.0.1:0", "--drain", "1", "--max-unsent", "20000000") as server:
+        address = server.address()
+        peer, greedy = client(address), client(address)
+        peer.sendall(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000000\r\n" + b"x" * 1_000_000 + b"\r\n")
+        assert read_exactly(peer, 5) == b"+OK\r\n"
+        before = resident_bytes(server.process)
+        peer.sendall(b"get k\r\n" * 5000)
+        greedy.sendall(b"mget" + b" k" * 1000 + b"\r\n")
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        other = client(address)
+        deadline = time.monotonic() + PATIENCE
+        clients = b""
+        while b"id=2 " in clients or not clients:  # the greedy one is cut off
+            assert time.monotonic() < deadline, clients
+            other.sendall(b"client list\r\n")
+            clients = other.recv(65536)
+        assert b"id=1 " in clients, clients
+        assert resident_bytes(server.process) - before < 64 << 20
+        server.stop()
+
+
+def kv_server_says_what_is_wrong_with_its_arguments():
+    assert '"99999" at 16 is not a port' in refused("kv_server", "tcp://127.0.0.1:99999")
+    assert "ENDPOINT is required" in refused("kv_server")
+    assert "--max-bulk" in refused("kv_server", "tcp://127.0.0.1:0", "--max-bulk", "many")
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[2]]()

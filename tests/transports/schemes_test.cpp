@@ -1,0 +1,273 @@
+#include <sluice/schemes.hpp>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <sluice/error.hpp>
+#include <sluice/info.hpp>
+#include <sluice/testing/recording_protocol.hpp>
+
+#include "socket_kit.hpp"
+
+using namespace sluice;
+using namespace socket_kit;
+using namespace std::chrono_literals;
+using sluice::testing::recording_protocol;
+
+namespace {
+
+// Both ends of one connection, made from two endpoint strings.
+struct site {
+  site() {
+    scheduler.on_error([](const error_event& event) { FAIL_CHECK(describe(event)); });
+  }
+
+  std::unique_ptr<server> listen(const std::string& at) {
+    return sluice::listen(scheduler, at, [this] { return borrow(end); });
+  }
+  connecting connect(const std::string& to) {
+    return sluice::connect(
+        scheduler, to, [this] { return borrow(client); },
+        [this](const result<transport&>& outcome) { client.note(outcome ? "connected" : outcome.detail()); });
+  }
+  bool run_until_both_made() {
+    return run_until(scheduler, [this] { return end.connection() != nullptr && client.connection() != nullptr; });
+  }
+  void end_all() {
+    scheduler.for_each_transport([](transport& each) { each.abort(); });
+    run_until(scheduler, [this] { return scheduler.open_transports() == 0; });
+  }
+  recording_protocol end, client;
+  loop scheduler;
+};
+
+// Both functions refuse `text` with `problem`, which stands behind the quoted text.
+void check_refused(const std::string& text, const std::string& problem) {
+  CAPTURE(text);
+  site here;
+  const std::string message = "endpoint \"" + text + "\": " + problem;
+  CHECK_THROWS_WITH_AS(here.listen(text), message.c_str(), bad_endpoint);
+  CHECK_THROWS_WITH_AS((void)here.connect(text), message.c_str(), bad_endpoint);
+}
+
+std::string tcp_at(const address& at, const std::string& options = "") { return "tcp://" + at.to_string() + options; }
+
+}  // namespace
+
+TEST_CASE("the library's table knows the schemes that it documents") { CHECK(transport_schemes().names() == "tcp, unix, unix-abstract"); }
+
+TEST_CASE("a server and a client meet at an endpoint of each kind") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  const std::string name = "sluice-schemes-" + std::to_string(::getpid());
+  struct row {
+    std::string at;
+    std::string kind;
+  };
+  const row rows[] = {{"tcp://127.0.0.1:0", "tcp"},          {"TCP://[::1]:0", "tcp"},
+                      {"unix:" + folder / "x.sock", "unix"}, {"unix://" + folder / "with%20blank.sock", "unix"},
+                      {"unix-abstract:" + name, "unix"},     {"unix-abstract:%00" + name, "unix"}};
+  for (const row& each : rows) {
+    CAPTURE(each.at);
+    site here;
+    const auto server = here.listen(each.at);
+    CHECK(server->is_serving());
+    REQUIRE(server->sockets().size() == 1);
+    const address bound = server->sockets().front();
+    const connecting attempt = here.connect(endpoint(each.at).with_port(bound.port()).to_string());
+    REQUIRE(here.run_until_both_made());
+    CHECK(here.client.connection()->info<peer_address>()->value == bound);
+    CHECK(here.client.connection()->info<transport_kind>()->value == each.kind);
+    here.end_all();
+  }
+}
+
+TEST_CASE("options of a stream are those of its connections, on both sides") {
+  const descriptor_balance balance;
+  site here;
+  const std::string options = "?high=4096&low=1KiB&max_write_buffer=1MiB&close_timeout=5s&linger=0";
+  const auto server = here.listen("tcp://127.0.0.1:0" + options);
+  const connecting attempt = here.connect(tcp_at(server->sockets()[0], options));
+  REQUIRE(here.run_until_both_made());
+  for (const recording_protocol* each : {&here.end, &here.client}) {
+    const stream_options& now = each->connection()->options();
+    CHECK(now.write_buffer.high == 4096);
+    CHECK(now.write_buffer.low == 1024);
+    CHECK(now.max_write_buffer == 1024 * 1024);
+    CHECK(now.close_timeout == 5s);
+    CHECK(now.linger == 0s);
+  }
+  here.end_all();
+}
+
+TEST_CASE("F2 one of the two marks brings the other along") {
+  const descriptor_balance balance;
+  struct row {
+    const char* options;
+    std::size_t high;
+    std::size_t low;
+  };
+  for (const row& each : {row{"?high=400", 400, 100}, row{"?low=400", 1600, 400}, row{"?high=0", 0, 0}, row{"", 65536, 16384}}) {
+    CAPTURE(each.options);
+    site here;
+    const auto server = here.listen(std::string("tcp://127.0.0.1:0") + each.options);
+    const connecting attempt = here.connect(tcp_at(server->sockets()[0]));
+    REQUIRE(here.run_until_both_made());
+    CHECK(here.end.connection()->get_write_buffer_limits().high == each.high);
+    CHECK(here.end.connection()->get_write_buffer_limits().low == each.low);
+    here.end_all();
+  }
+}
+
+TEST_CASE("the options of tcp reach the system") {
+  const descriptor_balance balance;
+  site here;
+  const auto slow = here.listen("tcp://127.0.0.1:0?nodelay=off&backlog=5");
+  const connecting attempt = here.connect(tcp_at(slow->sockets()[0], "?nodelay=no"));
+  REQUIRE(here.run_until_both_made());
+  for (const recording_protocol* each : {&here.end, &here.client}) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    CHECK(::getsockopt(each->connection()->info<native_descriptor>()->value, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0);
+    CHECK(value == 0);
+  }
+  here.end_all();
+}
+
+TEST_CASE("the option reuse_port lets two servers share a port") {
+  const descriptor_balance balance;
+  site here;
+  const auto first = here.listen("tcp://127.0.0.1:0?reuse_port=on");
+  const std::string taken = tcp_at(first->sockets()[0]);
+  const auto second = here.listen(taken + "?reuse_port=on");
+  CHECK(first->sockets() == second->sockets());
+  const std::string message = "listening on " + taken.substr(6) + ": EADDRINUSE: address already in use";
+  CHECK_THROWS_WITH_AS(here.listen(taken), message.c_str(), std::system_error);
+}
+
+TEST_CASE("the option ipv6_only, off, lets IPv4 clients in") {
+  const descriptor_balance balance;
+  site here;
+  const auto six = here.listen("tcp://[::]:0");
+  CHECK_THROWS_AS(raw_socket::connected_to({"127.0.0.1", six->sockets()[0].port()}), std::system_error);
+  const auto both = here.listen("tcp://[::]:0?ipv6_only=off");
+  const raw_socket four = raw_socket::connected_to({"127.0.0.1", both->sockets()[0].port()});
+  CHECK(run_until(here.scheduler, [&] { return here.end.connection() != nullptr; }));
+  here.end_all();
+}
+
+TEST_CASE("the option connect_timeout ends an attempt that gets no answer") {
+  const descriptor_balance balance;
+  site here;
+  const raw_socket listener = raw_socket::listening_at(address::loopback_v4(0), 0);
+  const raw_socket only_guest = raw_socket::connected_to(listener.local_address());
+  const connecting attempt = here.connect(tcp_at(listener.local_address(), "?connect_timeout=20ms"));
+  CHECK(run_until(here.scheduler, [&] { return !here.client.events().empty(); }));
+  CHECK(here.client.events().front() == "connecting to " + listener.local_address().to_string() + ": a deadline passed");
+}
+
+TEST_CASE("the options of unix reach the file") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const std::string path = folder / "x.sock";
+  const auto server = here.listen("unix:" + path + "?mode=0640&backlog=7");
+  struct stat found {};
+  CHECK(::stat(path.c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777) == 0640);
+  const std::string stale = folder / "stale.sock";
+  raw_socket::listening_at(address::unix_path(stale)).close();
+  CHECK_THROWS_AS(here.listen("unix:" + stale + "?remove_stale=off"), std::system_error);
+  CHECK(here.listen("unix:" + stale) != nullptr);
+}
+
+TEST_CASE("an unknown scheme is refused with those that are known") {
+  check_refused("tpc://127.0.0.1:80", "\"tpc\" at 0 is not a scheme that this program knows; it knows tcp, unix, unix-abstract");
+}
+
+TEST_CASE("a tcp endpoint needs a numeric host and a port, and nothing else") {
+  const std::string form = "; expected a form such as tcp://127.0.0.1:7000";
+  check_refused("tcp://", "at 6 there is no host" + form);
+  check_refused("tcp://:80", "at 6 there is no host" + form);
+  check_refused("tcp://127.0.0.1", "at 15 there is no port" + form);
+  check_refused("tcp:127.0.0.1", "\"127.0.0.1\" at 4 is not a host and a port" + form);
+  check_refused("tcp://127.0.0.1:80/index.html", "\"/index.html\" at 18 is a path, which tcp does not have" + form);
+  const std::string numeric = "is not an address; expected one such as 127.0.0.1 or [::1]";
+  check_refused("tcp://localhost:80", "\"localhost\" at 6 " + numeric);
+  check_refused("tcp://127.0.0.256:80", "\"127.0.0.256\" at 6 " + numeric);
+  check_refused("tcp://1.2.3:80", "\"1.2.3\" at 6 " + numeric);
+  check_refused("tcp://[fe80::1%nosuchinterface]:80", "\"fe80::1%nosuchinterface\" at 7 " + numeric);
+}
+
+TEST_CASE("a unix endpoint needs a path that a socket can have") {
+  const std::string form = "; expected a form such as unix:/run/name.sock";
+  check_refused("unix:", "at 5 there is nothing" + form);
+  check_refused("unix://host/x.sock", "\"host\" at 7 is a host, which unix does not have" + form);
+  check_refused("unix:/x%00y", "\"/x%00y\" at 5 holds a zero byte; expected a path without one");
+  const std::string limit = std::to_string(address::max_unix_name());
+  const std::string path = '/' + std::string(address::max_unix_name(), 'p');
+  site here;
+  try {
+    here.listen("unix:" + path);
+    FAIL_CHECK("nothing was thrown");
+  } catch (const bad_endpoint& error) {
+    CHECK(error.error().offset == 5);
+    CHECK(error.error().length == path.size());
+    CHECK(std::string(error.what()).ends_with(" at 5 is too long for the name of a socket; expected at most " + limit + " bytes"));
+  }
+}
+
+TEST_CASE("an abstract endpoint needs a name that is not too long") {
+  check_refused("unix-abstract:", "at 14 there is nothing; expected a form such as unix-abstract:name");
+  check_refused("unix-abstract://host",
+                "\"host\" at 16 is a host, which unix-abstract does not have; expected a form such as unix-abstract:name");
+  site here;
+  CHECK_THROWS_WITH_AS(here.listen("unix-abstract:" + std::string(200, 'n')), doctest::Contains("is too long for the name of a socket"),
+                       bad_endpoint);
+}
+
+TEST_CASE("a bad option is refused at its place, with what it would have to be") {
+  const std::string common = "backlog, connect_timeout, high, low, max_write_buffer, close_timeout, linger";
+  check_refused("tcp://127.0.0.1:0?colour=red",
+                "\"colour\" at 18 is not a known option; expected one of " + common + ", nodelay, reuse_port, ipv6_only");
+  check_refused("unix:/x?nodelay=on", "\"nodelay\" at 8 is not a known option; expected one of " + common + ", mode, remove_stale");
+  check_refused("unix-abstract:x?mode=0600", "\"mode\" at 16 is not a known option; expected one of " + common);
+  check_refused("tcp://127.0.0.1:0?backlog=0", "\"0\" at 26 is not a value for backlog; expected a number from 1 to 65535");
+  check_refused("tcp://127.0.0.1:0?backlog=ten", "\"ten\" at 26 is not a value for backlog; expected a number from 1 to 65535");
+  check_refused("tcp://127.0.0.1:0?nodelay=", "at 26 there is no value for nodelay; expected on or off");
+  check_refused("tcp://127.0.0.1:0?nodelay=on&nodelay=on", "\"nodelay\" at 29 is there already at 18; expected it once");
+  check_refused("tcp://127.0.0.1:0?close_timeout=10",
+                "\"10\" at 32 is not a value for close_timeout; expected a duration from 0 to 24h, such as 30s or 250ms");
+  check_refused("tcp://127.0.0.1:0?linger=2h",
+                "\"2h\" at 25 is not a value for linger; expected a duration from 0 to 1h, such as 30s or 250ms");
+  check_refused("tcp://127.0.0.1:0?high=64kb", "\"64kb\" at 23 is not a value for high; expected a size such as 65536, 64KiB or 1MiB");
+  check_refused("unix:/x?mode=rw", "\"rw\" at 13 is not a value for mode; expected an octal mode such as 0660");
+}
+
+TEST_CASE("F2 a low mark above the high one is refused at its place") {
+  check_refused("tcp://127.0.0.1:0?low=200&high=100", "\"200\" at 22 is above the option high; expected low to be at most high");
+  check_refused("unix:/x?high=100&low=200", "\"200\" at 21 is above the option high; expected low to be at most high");
+}
+
+TEST_CASE("what is refused leaves nothing behind") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const std::string path = folder / "x.sock";
+  CHECK_THROWS_AS(here.listen("unix:" + path + "?backlog=0"), bad_endpoint);
+  CHECK_THROWS_AS(here.listen("unix:" + path + "/deeper"), std::system_error);
+  CHECK_FALSE(std::filesystem::exists(path));
+  here.scheduler.run();  // returns: nothing is left
+}
