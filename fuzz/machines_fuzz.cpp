@@ -1,0 +1,169 @@
+// The connection and flow-control machines: each byte of the input is one event. Whatever the order, each promise that the engine builds on
+// holds, and everything that was started can still be ended.
+
+#include <sluice/connection_machine.hpp>
+#include <sluice/flow_control.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+
+using namespace sluice;
+
+namespace {
+
+using state = connection_machine::state;
+using action = connection_machine::action;
+
+void require(bool holds, const char* rule) {
+  if (holds) return;
+  std::fprintf(stderr, "violated: %s\n", rule);
+  std::abort();
+}
+
+// Which event a byte stands for: its low bits; the two bits above are the event's arguments.
+action feed(connection_machine& machine, unsigned event, bool first, bool second) {
+  switch (event) {
+    case 0: return machine.made();
+    case 1: return machine.eof_seen();
+    case 2: return machine.eof_answered(first, second);
+    case 3: return machine.write_eof(first);
+    case 4: return machine.drained();
+    case 5: return machine.output_ended();
+    case 6: return machine.close(first);
+    case 7: return machine.abort();
+    case 8: return machine.read_failed();
+    case 9: return machine.write_failed(first);
+    case 10: return machine.goodbye_said();
+    case 11: return machine.finish();
+    case 12: return machine.lost_delivered(first);
+    case 13: return machine.linger_over();
+    case 14: return machine.released();
+    default: return action::none;
+  }
+}
+
+// Follows the machine from outside, with nothing but the actions that it returned.
+class connection_walk {
+ public:
+  void step(std::uint8_t byte) {
+    const state before = machine_.current();
+    const bool was_closing = machine_.is_closing();
+    const bool took_output = machine_.takes_output();
+    const action then = feed(machine_, byte & 0x0fU, (byte & 0x10U) != 0, (byte & 0x20U) != 0);
+    require(!was_closing || machine_.is_closing(), "closing is for ever");
+    require(took_output || before == state::connecting || !machine_.takes_output(), "output that ended does not begin again");
+    require(before < state::flushing || before > state::closing || machine_.current() >= state::flushing, "an end is not taken back");
+    require(before < state::finishing || machine_.current() >= before, "from the posted finish on there is only forwards");
+    count(then);
+  }
+
+  // What the engine does with a connection that is cut in whatever state: it always gets to the end.
+  void end() {
+    count(machine_.abort());
+    count(machine_.finish());
+    count(machine_.lost_delivered(false));
+    count(machine_.released());
+    require(machine_.current() == state::released, "each connection can be brought to its end");
+    require(losses_ == 1, "connection_lost is delivered exactly once");
+    require(releases_ == 1, "the handle is given back exactly once");
+    require(posts_ == 1, "one finish is posted");
+  }
+
+ private:
+  void count(action then) {
+    require(losses_ == 0 || then == action::none || then == action::release || then == action::deliver_lost, "nothing after the loss");
+    require(releases_ == 0 || then == action::none, "nothing after the release");
+    switch (then) {
+      case action::none: break;
+      case action::deliver_eof: require(++eofs_ == 1, "the end of input is delivered at most once"); break;
+      case action::end_output: break;  // asked for until it is reported done
+      case action::flush_output: break;
+      case action::begin_close: require(++goodbyes_ == 1, "one goodbye is begun"); break;
+      case action::drain_input: require(++drains_ == 1 && goodbyes_ == 0, "output fails at most once, and before the goodbye"); break;
+      case action::abort:
+      case action::post_finish: require(++posts_ == 1, "one finish is posted"); break;
+      case action::deliver_lost: require(++losses_ == 1 && posts_ == 1, "connection_lost follows one posted finish"); break;
+      case action::release: require(++releases_ == 1 && losses_ == 1, "the handle is given back once, after the loss"); break;
+    }
+  }
+
+  connection_machine machine_;
+  int eofs_ = 0;
+  int goodbyes_ = 0;
+  int drains_ = 0;
+  int posts_ = 0;
+  int losses_ = 0;
+  int releases_ = 0;
+};
+
+class flow_walk {
+ public:
+  void step(std::uint8_t byte) {
+    if (byte == 0xff) {
+      machine_.closed();
+      closed_ = true;
+    } else if (byte == 0xfe) {
+      machine_.replaced();
+      paused_ = false;  // the new protocol was told nothing yet
+    } else if (byte >= 0xf0) {
+      marks_ = {.low = std::size_t{byte} & 3U, .high = (std::size_t{byte} & 3U) + ((std::size_t{byte} >> 2U) & 3U)};
+      evaluate();
+    } else {
+      size_ = byte & 0x0fU;
+      evaluate();
+    }
+  }
+
+ private:
+  void evaluate() {
+    switch (machine_.evaluate(size_, marks_)) {
+      case flow_control_machine::action::none: break;
+      case flow_control_machine::action::pause:
+        require(!paused_, "a pause follows a resume");
+        require(size_ > marks_.high, "a pause is above the high mark");
+        paused_ = true;
+        break;
+      case flow_control_machine::action::resume:
+        require(paused_, "a resume follows a pause");
+        require(size_ <= marks_.low, "a resume is at the low mark");
+        paused_ = false;
+        break;
+    }
+    if (closed_) return;
+    require(!paused_ || size_ > marks_.low, "no pause outlasts a queue at its low mark");
+    require(paused_ || size_ <= marks_.high, "no queue above its high mark goes without a pause");
+  }
+
+  flow_control_machine machine_;
+  watermarks marks_{.low = 2, .high = 8};
+  std::size_t size_ = 0;
+  bool paused_ = false;
+  bool closed_ = false;
+};
+
+void check_closed_is_silent(std::span<const std::uint8_t> input) {
+  flow_control_machine machine;
+  machine.closed();
+  for (const std::uint8_t byte : input) {
+    if (byte == 0xfe) machine.replaced();
+    require(machine.evaluate(byte, {.low = 2, .high = 8}) == flow_control_machine::action::none, "closed flow control says nothing");
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::span<const std::uint8_t> input(data, size);
+  connection_walk connection;
+  flow_walk flow;
+  for (const std::uint8_t byte : input) {
+    connection.step(byte);
+    flow.step(byte);
+  }
+  connection.end();
+  check_closed_is_silent(input);
+  return 0;
+}
