@@ -1,0 +1,87 @@
+// A server of the Redis protocol with its keys in memory: kv_server ENDPOINT… [--max-bulk BYTES] [--max-unsent BYTES] [--drain SECONDS]
+
+#include <sluice/schemes.hpp>
+#include <sluice/timer.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kv_connection.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto tick = 100ms;
+
+// The keys, the clients, and how they end: no new ones, what is on its way is answered, and after the deadline the rest is cut off.
+class service : public kv_service {
+ public:
+  explicit service(sluice::loop& loop) : loop_(loop) { sweep_.start(tick); }
+
+  unsigned drain = 5;
+  void listen(const sluice::endpoint& at) {
+    servers_.push_back(sluice::listen(loop_, at, [this] { return std::make_unique<kv_connection>(*this); }));
+    std::printf("listening on %s\n", at.with_port(servers_.back()->sockets().front().port()).to_string().c_str());
+    std::fflush(stdout);
+  }
+
+  void stop() {
+    servers_.clear();
+    sweep_.stop();
+    deadline_.start(std::chrono::seconds(drain));
+    end_quiet_clients();
+  }
+
+ private:
+  void sweep() {
+    store.set_time(kv_time(loop_));
+    store.sweep(1000);
+    sweep_.start(tick);
+  }
+
+  // A client that has sent nothing for one tick has nothing in flight.
+  void end_quiet_clients() {
+    sessions.for_each([this](auto& client) {
+      if (kv_time(loop_) - client.active_at >= tick) client.end();
+    });
+    sessions.size() == 0 ? deadline_.stop() : settle_.start(tick);
+  }
+
+  sluice::loop& loop_;
+  sluice::timer sweep_{loop_, [this] { sweep(); }};
+  sluice::timer settle_{loop_, [this] { end_quiet_clients(); }};
+  sluice::timer deadline_{loop_, [this] { sessions.for_each([](auto& client) { client.kill(); }); }};
+  std::vector<std::unique_ptr<sluice::server>> servers_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sluice::loop loop;
+  service store(loop);
+  std::vector<std::string> endpoints;
+  CLI::App app("A server of the Redis protocol with its keys in memory.");
+  app.add_option("ENDPOINT", endpoints, "where to listen: tcp://127.0.0.1:7379, unix:/run/kv.sock")->required();
+  app.add_option("--max-bulk", store.max_bulk, "bytes of the largest key or value")->capture_default_str();
+  app.add_option("--max-unsent", store.max_unsent, "bytes of unread replies at which a client is cut off")->capture_default_str();
+  app.add_option("--drain", store.drain, "seconds to answer what is in flight after SIGTERM or SIGINT")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+
+  const auto stop = [&] {
+    store.stop();
+    for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
+  };
+  for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
+  try {
+    for (const auto& endpoint : endpoints) store.listen(endpoint);
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "kv_server: %s\n", error.what());
+    return 2;
+  }
+  loop.run();
+}

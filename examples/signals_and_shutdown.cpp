@@ -1,0 +1,95 @@
+// How a server ends well: SIGTERM or SIGINT stop accepting, every client is told and gets what is on its way to it, and after a deadline
+// what is left is cut off. A second signal ends the program at once. Usage: signals_and_shutdown ENDPOINT
+//
+// Each client gets the time of day once a second until it hangs up.
+
+#include <sluice/schemes.hpp>
+#include <sluice/timer.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// What the clients share.
+struct hall {
+  std::size_t clients = 0;
+  std::function<void()> empty = {};  // told when the last one leaves
+};
+
+class clock_face final : public sluice::protocol {
+ public:
+  explicit clock_face(hall& place) : hall_(place) {}
+
+ private:
+  void connection_made(sluice::transport& transport) override {
+    ++hall_.clients;
+    transport_ = &transport;
+    tick_ = std::make_unique<sluice::timer>(transport.scheduler(), [this] { tell(); });
+    tell();
+  }
+
+  void tell() {
+    const std::time_t now = std::time(nullptr);
+    transport_->write(std::ctime(&now));
+    tick_->start(1s);
+  }
+
+  void data_received(sluice::const_bytes) override {}
+
+  // The default would close, too; this protocol has a last word. It stands in the queue before the end.
+  sluice::shutdown_action shutting_down() override {
+    tick_->stop();
+    transport_->write("the clock stops here\n");
+    return sluice::shutdown_action::close;
+  }
+
+  void connection_lost(std::error_code reason) override {
+    tick_->stop();
+    if (--hall_.clients == 0 && hall_.empty) hall_.empty();
+    std::printf("client gone: %s\n", reason ? reason.message().c_str() : "orderly end");
+  }
+
+  hall& hall_;
+  sluice::transport* transport_ = nullptr;
+  std::unique_ptr<sluice::timer> tick_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s ENDPOINT, for example tcp://127.0.0.1:1313\n", argv[0]);
+    return 2;
+  }
+  hall place;
+  sluice::loop loop;
+  std::unique_ptr<sluice::server> server;
+  try {
+    server = sluice::listen(loop, argv[1], [&] { return std::make_unique<clock_face>(place); });
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
+  }
+  std::printf("listening on %s\n", server->sockets().front().to_string().c_str());
+  std::fflush(stdout);
+
+  sluice::timer deadline(loop, [&] { loop.for_each_transport([](sluice::transport& each) { each.abort(); }); });
+  const auto shut_down = [&] {
+    std::printf("shutting down, %zu clients\n", place.clients);
+    for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);
+    server->close();
+    loop.for_each_transport([](sluice::transport& each) { each.shut_down(); });
+    if (place.clients == 0) return;
+    deadline.start(5s);
+    place.empty = [&] { deadline.stop(); };
+  };
+  for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, shut_down);
+  loop.run();
+}
