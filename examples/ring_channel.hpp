@@ -153,7 +153,9 @@ class ring_channel final : public sluice::stream_transport {
   }
 
   void read_once() {
-    const std::size_t n = input().take(receive_buffer());
+    const sluice::mutable_bytes room = receive_buffer();
+    if (room.empty()) return;  // the protocol gave none
+    const std::size_t n = input().take(room);
     if (n == 0) return;
     wake_peer();  // there is room again
     wake_self();  // there may be more
