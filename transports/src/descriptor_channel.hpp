@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sluice/descriptor.hpp>
 #include <sluice/detail/compact_address.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/stream_transport.hpp>
@@ -8,8 +9,6 @@
 #include <uv.h>
 
 #include <memory>
-
-#include "descriptor.hpp"
 
 namespace sluice::detail {
 

@@ -18,8 +18,6 @@
 namespace sluice::local {
 namespace {
 
-using detail::descriptor;
-
 class channel final : public detail::descriptor_channel {
  public:
   channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options)

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <sluice/address.hpp>
+#include <sluice/descriptor.hpp>
 
 #include <system_error>
-
-#include "descriptor.hpp"
 
 namespace sluice::detail {
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sluice/connecting.hpp>
+#include <sluice/descriptor.hpp>
 #include <sluice/detail/resource.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/stream_transport.hpp>
@@ -10,7 +11,6 @@
 #include <functional>
 #include <memory>
 
-#include "descriptor.hpp"
 #include "socket_watch.hpp"
 
 namespace sluice::detail {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sluice/descriptor.hpp>
 #include <sluice/detail/resource.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/server.hpp>
@@ -11,7 +12,6 @@
 #include <system_error>
 #include <vector>
 
-#include "descriptor.hpp"
 #include "socket_watch.hpp"
 
 namespace sluice::detail {
