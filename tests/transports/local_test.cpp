@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -430,4 +431,90 @@ TEST_CASE("bulk goes both ways at once, byte for byte") {
   CHECK((received == back));
   CHECK((here.end.received() == there));
   CHECK_FALSE(here.end.lost_reason());
+}
+
+TEST_CASE("P8 both ends of a socket pair can be adopted, and are as any other connection from then on") {
+  const descriptor_balance balance;
+  site here;
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+  const result<transport&> made = local::adopt(here.scheduler, descriptor(pair[0]), borrow(here.end));
+  REQUIRE(made);
+  CHECK(here.end.events() == lines{"made"});
+  CHECK(&*made == here.end.connection());
+  const result<transport&> other = local::adopt(here.scheduler, descriptor(pair[1]), borrow(here.client), {.stream = {.linger = 0ms}});
+  REQUIRE(other);
+  CHECK(other->options().linger == 0ms);
+  for (const int each : pair) {
+    CHECK((::fcntl(each, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK(::fcntl(each, F_GETFD) == FD_CLOEXEC);
+  }
+  CHECK(made->info<transport_kind>()->value == "unix");
+  CHECK(made->info<peer_address>()->value == address::unix_unnamed());
+  CHECK(made->info<peer_credentials>()->process == ::getpid());
+  const std::string bulk = numbered(1'000'000);
+  made->write(bulk);
+  other->write("and back");
+  CHECK(run_until(here.scheduler, [&] { return here.client.received().size() == bulk.size() && here.end.received() == "and back"; }));
+  CHECK((here.client.received() == bulk));
+  made->close();
+  CHECK(here.run_until_closed());
+  CHECK(here.client.trace() == "made, data 1000000, eof, lost");
+}
+
+TEST_CASE("P8 an inherited descriptor may have been connected by path") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const raw_socket listener = raw_socket::listening_at(address::unix_path(folder / "x.sock"));
+  raw_socket client = raw_socket::connected_to(listener.local_address());
+  const int number = ::fcntl(client.get(), F_DUPFD_CLOEXEC, 0);
+  client.close();
+  const result<transport&> made = local::adopt(here.scheduler, descriptor(number), borrow(here.end));
+  REQUIRE(made);
+  CHECK(made->info<peer_address>()->value == listener.local_address());
+  here.end_all();
+}
+
+TEST_CASE("P8 what is no connected Unix stream socket is refused with what it should be, and closed") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const auto socket = [](int family, int type) { return descriptor(::socket(family, type | SOCK_CLOEXEC, 0)); };
+  const auto listening = [&] {
+    const raw_socket made = raw_socket::listening_at(address::unix_path(folder / "x.sock"));
+    return descriptor(::fcntl(made.get(), F_DUPFD_CLOEXEC, 0));
+  };
+  const auto refuse = [&](descriptor wrong, int expected) {
+    const std::string prefix = "adopting descriptor " + std::to_string(wrong.get()) + ": ";
+    const result<transport&> made = local::adopt(here.scheduler, std::move(wrong), borrow(here.end));
+    REQUIRE_FALSE(made);
+    CHECK(made.error() == system_error(expected));
+    CHECK(made.detail() == prefix + system_error(expected).message() + "; expected a connected Unix stream socket");
+  };
+  refuse(descriptor(), EBADF);
+  refuse(descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)), ENOTSOCK);
+  refuse(socket(AF_UNIX, SOCK_DGRAM), EPROTOTYPE);
+  refuse(socket(AF_UNIX, SOCK_SEQPACKET), EPROTOTYPE);
+  refuse(socket(AF_INET, SOCK_STREAM), EAFNOSUPPORT);
+  refuse(socket(AF_UNIX, SOCK_STREAM), ENOTCONN);
+  refuse(listening(), ENOTCONN);
+  CHECK(here.end.events().empty());
+  CHECK(here.scheduler.open_transports() == 0);
+}
+
+TEST_CASE("P8 an exception of connection_made is the error, and the connection is aborted") {
+  const descriptor_balance balance;
+  site here;
+  here.scheduler.on_error([&](const error_event& event) { here.client.note(event.what); });
+  here.end.on_made = [](transport&) { throw std::runtime_error("planted"); };
+  int pair[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+  raw_socket peer(pair[1]);
+  const result<transport&> made = local::adopt(here.scheduler, descriptor(pair[0]), borrow(here.end));
+  CHECK(made.error() == errc::protocol_threw);
+  CHECK(here.run_until_closed());
+  CHECK(here.end.events() == lines{"made", lost_line(errc::protocol_threw)});
+  CHECK(here.client.events() == lines{"connection_made"});
+  CHECK(peer.receive_all().empty());
 }

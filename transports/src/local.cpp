@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "adopt.hpp"
 #include "descriptor_channel.hpp"
 #include "socket.hpp"
 #include "stream_connector.hpp"
@@ -134,6 +135,14 @@ connecting connect(loop& owner, const address& to, protocol_factory factory, con
   const std::error_code refused = names_a_place(to) ? std::error_code() : make_error_code(errc::bad_address);
   return connecting(std::make_unique<detail::stream_connector>(
       owner, detail::stream_connector::request{to, std::move(factory), make_channel, std::move(done), settings.connect_timeout, refused}));
+}
+
+result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings) {
+  const auto is_unix = [](const address& own) { return own.is_unix(); };
+  const auto make_channel = [&](descriptor socket, const address& peer) {
+    return std::make_unique<channel>(owner, std::move(socket), peer, shared_stream_options::make(settings.stream));
+  };
+  return detail::adopt(std::move(connected), {"a connected Unix stream socket", is_unix, make_channel}, std::move(upper));
 }
 
 }  // namespace sluice::local

@@ -73,6 +73,14 @@ address bound_address(int socket) noexcept {
   return from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
 }
 
+std::error_code peer_of(int socket, address& peer) noexcept {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return last_error();
+  peer = from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size);
+  return {};
+}
+
 std::error_code begin_connect(int socket, const address& to) noexcept {
   sockaddr_storage storage{};
   const socklen_t size = to_sockaddr(to, storage);

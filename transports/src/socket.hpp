@@ -17,6 +17,8 @@ std::error_code set_option(int socket, int level, int name, int value) noexcept;
 descriptor accept_socket(int listener, address& peer) noexcept;
 // Empty if the system does not tell.
 address bound_address(int socket) noexcept;
+// The peer of a connected socket; an error if it is not connected.
+std::error_code peer_of(int socket, address& peer) noexcept;
 // Success also for a connection that is under way.
 std::error_code begin_connect(int socket, const address& to) noexcept;
 // Takes the error that the socket has been waiting with; 0 if there is none.

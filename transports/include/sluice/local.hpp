@@ -2,8 +2,10 @@
 
 #include <sluice/address.hpp>
 #include <sluice/connecting.hpp>
+#include <sluice/descriptor.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/protocol.hpp>
+#include <sluice/result.hpp>
 #include <sluice/server.hpp>
 #include <sluice/transport.hpp>
 
@@ -54,5 +56,12 @@ class server final : public sluice::server {
 
 /// As `tcp::connect`.
 connecting connect(loop& owner, const address& to, protocol_factory factory, connect_handler done = {}, const options& settings = {});
+
+/// Makes a transport of a connected Unix stream socket that somebody else made: one end of a `socketpair`, or a descriptor that was
+/// inherited or passed (rule P8). `connection_made` is called before this returns. The descriptor becomes non-blocking, for whoever shares
+/// it too, and is closed with the connection, and also on error. Errors, with the whole story in `detail()`: what is not a stream socket
+/// (ENOTSOCK, EPROTOTYPE), one of another family (EAFNOSUPPORT), one that is not connected (ENOTCONN), and `errc::protocol_threw` if
+/// `connection_made` threw (rule X2). `upper` must not be null (`std::invalid_argument`).
+result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings = {});
 
 }  // namespace sluice::local
