@@ -28,14 +28,27 @@ const char* text(errc value) noexcept {
     case errc::handshake_failed: return "the handshake of a layer failed";
     case errc::callback_failed: return "a scheduled function threw an exception";
     case errc::leaked: return "still open when its scheduler was destroyed";
+    case errc::first_byte_timeout: return "the peer sent nothing within first_byte_timeout";
+    case errc::idle_timeout: return "nothing was sent or received within idle_timeout";
+    case errc::write_stalled: return "the peer took nothing of what waits to be sent within write_stall_timeout";
+    case errc::lifetime_over: return "the connection lasted longer than its lifetime";
   }
   return "unknown error";
+}
+
+bool is_deadline(errc value) noexcept {
+  return value == errc::timed_out || value == errc::first_byte_timeout || value == errc::idle_timeout || value == errc::write_stalled ||
+         value == errc::lifetime_over;
 }
 
 class library_category final : public std::error_category {
  public:
   const char* name() const noexcept override { return "sluice"; }
   std::string message(int value) const override { return text(static_cast<errc>(value)); }
+  std::error_condition default_error_condition(int value) const noexcept override {
+    if (is_deadline(static_cast<errc>(value))) return std::errc::timed_out;
+    return error_category::default_error_condition(value);
+  }
 };
 
 class libuv_category final : public std::error_category {
@@ -57,8 +70,10 @@ bool is_peer_gone(int value) noexcept {
 }
 
 bool is_local_end(std::error_code code) noexcept {
-  return code == errc::aborted || code == errc::timed_out || code == errc::protocol_threw || code == errc::buffer_limit ||
-         code == errc::cancelled;
+  if (code.category() != sluice_category()) return false;
+  const auto value = static_cast<errc>(code.value());
+  return is_deadline(value) || value == errc::aborted || value == errc::protocol_threw || value == errc::buffer_limit ||
+         value == errc::cancelled;
 }
 
 bool is_system(std::error_code code) noexcept {

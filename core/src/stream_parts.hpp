@@ -1,7 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include <sluice/detail/deadline_watch.hpp>
 #include <sluice/layer.hpp>
 #include <sluice/stream_transport.hpp>
 
@@ -33,6 +35,7 @@ struct stream_transport::pending_switch {
 struct stream_transport::rare_state {
   detail::chunk_queue held;  // received, and not delivered because reading is held
   std::unique_ptr<pending_switch> next;
+  std::optional<detail::deadline_watch> deadlines;  // while the connection is open and has any
 };
 
 inline bool stream_transport::has_held_input() const noexcept { return rare_ != nullptr && !rare_->held.empty(); }

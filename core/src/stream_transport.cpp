@@ -65,6 +65,7 @@ void stream_transport::make_connection(bool closing) {
   update();
   call("connection_made", [this] { protocol_->connection_made(*this); });
   update();
+  watch_deadlines();
 }
 
 void stream_transport::close() {
@@ -90,7 +91,11 @@ void stream_transport::shut_down() {
 }
 
 void stream_transport::tell_shutdown() {
-  if (!has(shutdown_asked) || has(shutdown_told) || !machine_.is_live() || machine_.is_closing()) return;
+  if (has(shutdown_asked)) ask_to_end();
+}
+
+void stream_transport::ask_to_end() {
+  if (has(shutdown_told) || !machine_.is_live() || machine_.is_closing()) return;
   set(shutdown_told);
   shutdown_action answer = shutdown_action::close;
   call("shutting_down", [&] { answer = protocol_->shutting_down(); });
@@ -134,7 +139,7 @@ void stream_transport::perform(action next) {
     case action::deliver_lost: return;
     case action::end_output: end_output(); return;
     case action::flush_output:
-      flow_.closed();
+      end_flow();
       start_deadline(options_->close_timeout);
       update();
       return;
@@ -150,8 +155,14 @@ void stream_transport::perform(action next) {
   }
 }
 
-void stream_transport::begin_goodbye() {
+// From here on the only deadline is the close timeout.
+void stream_transport::end_flow() noexcept {
   flow_.closed();
+  stop_watching();
+}
+
+void stream_transport::begin_goodbye() {
+  end_flow();
   update();
   kind_ = close_kind::graceful;
   if (begin_close(close_kind::graceful) == progress::done) {
@@ -162,7 +173,7 @@ void stream_transport::begin_goodbye() {
 }
 
 void stream_transport::stop_everything() {
-  flow_.closed();
+  end_flow();
   drop_output();
   scheduler_->cancel_timer(*this);
   update();
@@ -181,7 +192,7 @@ void stream_transport::end_output() {
 
 // A write failed: nothing more is sent, but what the peer sent before is still read (rule W7).
 void stream_transport::drain_input() {
-  flow_.closed();
+  end_flow();
   drop_output();
   start_deadline(options_->close_timeout);
   update();
@@ -200,6 +211,8 @@ void stream_transport::start_deadline(std::chrono::milliseconds delay) {
 void stream_transport::deadline_passed() {
   if (machine_.current() == state::lost)
     perform(machine_.linger_over());
+  else if (watches_deadlines())
+    look_at_deadlines();
   else
     abort_with(errc::timed_out);
 }
@@ -287,6 +300,7 @@ std::error_code stream_transport::set_options(const stream_options& options) {
   }
   options_ = shared_stream_options::make(options);
   evaluate_flow();
+  watch_deadlines();
   return {};
 }
 

@@ -97,7 +97,8 @@ TEST_CASE("a server and a client meet at an endpoint of each kind") {
 TEST_CASE("options of a stream are those of its connections, on both sides") {
   const descriptor_balance balance;
   site here;
-  const std::string options = "?high=4096&low=1KiB&max_write_buffer=1MiB&close_timeout=5s&linger=0";
+  const std::string options =
+      "?high=4096&low=1KiB&max_write_buffer=1MiB&close_timeout=5s&linger=0&first_byte=9s&idle=30s&write_stall=20s&lifetime=24h";
   const auto server = here.listen("tcp://127.0.0.1:0" + options);
   const connecting attempt = here.connect(tcp_at(server->sockets()[0], options));
   REQUIRE(here.run_until_both_made());
@@ -108,6 +109,10 @@ TEST_CASE("options of a stream are those of its connections, on both sides") {
     CHECK(now.max_write_buffer == 1024 * 1024);
     CHECK(now.close_timeout == 5s);
     CHECK(now.linger == 0s);
+    CHECK(now.first_byte_timeout == 9s);
+    CHECK(now.idle_timeout == 30s);
+    CHECK(now.write_stall_timeout == 20s);
+    CHECK(now.lifetime == 24h);
   }
   here.end_all();
 }
@@ -239,7 +244,8 @@ TEST_CASE("an abstract endpoint needs a name that is not too long") {
 }
 
 TEST_CASE("a bad option is refused at its place, with what it would have to be") {
-  const std::string common = "backlog, connect_timeout, high, low, max_write_buffer, close_timeout, linger";
+  const std::string common =
+      "first_byte, idle, write_stall, lifetime, backlog, connect_timeout, high, low, max_write_buffer, close_timeout, linger";
   check_refused("tcp://127.0.0.1:0?colour=red",
                 "\"colour\" at 18 is not a known option; expected one of " + common + ", nodelay, reuse_port, ipv6_only");
   check_refused("unix:/x?nodelay=on", "\"nodelay\" at 8 is not a known option; expected one of " + common + ", mode, remove_stale");

@@ -24,6 +24,14 @@ template <typename Options>
 option_table<stream_settings<Options>> stream_table() {
   using settings = stream_settings<Options>;
   option_table<settings> table;
+  const auto add_deadline = [&table](std::string_view name, std::chrono::milliseconds stream_options::*which) {
+    table.duration(
+        name, [which](settings & all) -> auto& { return all.stream.*which; }, 0s, 24h * 365);
+  };
+  add_deadline("first_byte", &stream_options::first_byte_timeout);
+  add_deadline("idle", &stream_options::idle_timeout);
+  add_deadline("write_stall", &stream_options::write_stall_timeout);
+  add_deadline("lifetime", &stream_options::lifetime);
   table.integer("backlog", &settings::backlog, 1, 65535)
       .duration("connect_timeout", &settings::connect_timeout, 0s, 24h)
       .size(

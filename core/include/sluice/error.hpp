@@ -6,28 +6,33 @@
 
 namespace sluice {
 
-/// What the library itself reports. Errors of the operating system arrive in `uv_category()` (the messages of libuv) with errno's number.
-/// An empty `std::error_code` as the reason of `connection_lost` is an orderly end (rule X6 of docs/contract.md).
+/// What the library itself reports; all that stand for a deadline equal `std::errc::timed_out`. Errors of the operating system arrive in
+/// `uv_category()` (the messages of libuv) with errno's number. An empty `std::error_code` as the reason of `connection_lost` is an orderly
+/// end (rule X6 of docs/contract.md).
 enum class errc {
-  aborted = 1,        ///< `abort()` or `reset()` was called, or the scheduler was destroyed with the transport open.
-  timed_out,          ///< A deadline of ours passed: connecting, closing, a handshake.
-  protocol_threw,     ///< A callback of the protocol threw; the exception went to the error hook.
-  buffer_limit,       ///< Unsent output grew above `max_write_buffer`.
-  truncated,          ///< The peer ended without the end that its protocol requires.
-  not_supported,      ///< This kind of transport cannot do what was asked.
-  closed,             ///< The transport, server or scheduler that was asked is closed.
-  bad_buffer,         ///< `get_buffer` returned an empty buffer.
-  factory_failed,     ///< A protocol factory threw or returned null.
-  cancelled,          ///< The operation was cancelled by its owner before it ended.
-  misuse,             ///< A call that the documentation forbids; the call did nothing.
-  bad_endpoint,       ///< An endpoint string or one of its options is malformed.
-  unknown_scheme,     ///< No row of the scheme table has this name.
-  bad_address,        ///< An address is malformed or of the wrong family for the call.
-  message_too_long,   ///< A frame, line or message exceeds the limit that was set.
-  malformed_message,  ///< The bytes do not follow the protocol.
-  handshake_failed,   ///< A layer's handshake failed.
-  callback_failed,    ///< A posted function, timer or executor job threw.
-  leaked              ///< A transport was still open when its scheduler was destroyed.
+  aborted = 1,         ///< `abort()` or `reset()` was called, or the scheduler was destroyed with the transport open.
+  timed_out,           ///< A deadline of ours passed: connecting, closing, a handshake.
+  protocol_threw,      ///< A callback of the protocol threw; the exception went to the error hook.
+  buffer_limit,        ///< Unsent output grew above `max_write_buffer`.
+  truncated,           ///< The peer ended without the end that its protocol requires.
+  not_supported,       ///< This kind of transport cannot do what was asked.
+  closed,              ///< The transport, server or scheduler that was asked is closed.
+  bad_buffer,          ///< `get_buffer` returned an empty buffer.
+  factory_failed,      ///< A protocol factory threw or returned null.
+  cancelled,           ///< The operation was cancelled by its owner before it ended.
+  misuse,              ///< A call that the documentation forbids; the call did nothing.
+  bad_endpoint,        ///< An endpoint string or one of its options is malformed.
+  unknown_scheme,      ///< No row of the scheme table has this name.
+  bad_address,         ///< An address is malformed or of the wrong family for the call.
+  message_too_long,    ///< A frame, line or message exceeds the limit that was set.
+  malformed_message,   ///< The bytes do not follow the protocol.
+  handshake_failed,    ///< A layer's handshake failed.
+  callback_failed,     ///< A posted function, timer or executor job threw.
+  leaked,              ///< A transport was still open when its scheduler was destroyed.
+  first_byte_timeout,  ///< The peer sent nothing within `stream_options::first_byte_timeout`.
+  idle_timeout,        ///< Nothing passed in either direction within `stream_options::idle_timeout`.
+  write_stalled,       ///< The peer took nothing of what waited within `stream_options::write_stall_timeout`.
+  lifetime_over        ///< The connection lasted longer than `stream_options::lifetime` and did not end when asked to.
 };
 
 /// Category of `errc`; its name is "sluice".
@@ -45,7 +50,7 @@ enum class condition {
   peer_gone =
       1,  ///< The peer reset the connection or vanished: ECONNRESET, EPIPE, ECONNABORTED, ENOTCONN, ETIMEDOUT, EHOSTUNREACH, ENETRESET.
   would_retry,  ///< Nothing is wrong; try again later: EAGAIN, EWOULDBLOCK, EINTR.
-  local_end     ///< This program ended it: `aborted`, `timed_out`, `protocol_threw`, `buffer_limit`, `cancelled`.
+  local_end     ///< This program ended it: `aborted`, `protocol_threw`, `buffer_limit`, `cancelled`, a deadline.
 };
 std::error_condition make_error_condition(condition value) noexcept;
 

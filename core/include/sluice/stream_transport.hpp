@@ -237,6 +237,7 @@ class stream_transport : public transport, private detail::event_node {
 
   void perform(connection_machine::action action);
   void begin_goodbye();
+  void end_flow() noexcept;
   void stop_everything();
   void end_output();
   void drain_input();
@@ -247,6 +248,11 @@ class stream_transport : public transport, private detail::event_node {
   void finish();
   void finish_from_below(std::error_code reason);
   void deadline_passed();
+  void watch_deadlines() noexcept;
+  void stop_watching() noexcept;
+  void look_at_deadlines();
+  bool watches_deadlines() const noexcept;
+  void ask_to_end();
   void run_pending();
   void start_deadline(std::chrono::milliseconds delay);
   void terminate() noexcept;

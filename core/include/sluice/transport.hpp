@@ -38,6 +38,16 @@ struct stream_options {
   /// How long a descriptor with unread input is kept after `connection_lost`, so that the tail of the output is not lost to a reset; 0 closes
   /// it at once (rule C6).
   std::chrono::milliseconds linger = std::chrono::seconds(1);
+  /// How long a new connection may send nothing at all before it is aborted with `errc::first_byte_timeout`; 0 is for ever. As the next three,
+  /// it runs until the transport is closing, costs nothing per event, and is found at most an eighth late, never early (rule C8).
+  std::chrono::milliseconds first_byte_timeout{0};
+  /// How long no byte may pass in either direction before the connection is aborted with `errc::idle_timeout`; 0 is for ever.
+  std::chrono::milliseconds idle_timeout{0};
+  /// How long output may wait of which not one byte is taken before the connection is aborted with `errc::write_stalled`; 0 is for ever.
+  std::chrono::milliseconds write_stall_timeout{0};
+  /// How long the connection may last before its protocol is asked to end it, as `shut_down()` does; `close_timeout` later, unless that is 0,
+  /// it is aborted with `errc::lifetime_over`. 0 is for ever.
+  std::chrono::milliseconds lifetime{0};
   /// The peer's end of input is delivered at once also while reading is held, if nothing came before it that is not delivered yet and the
   /// medium can tell. Otherwise, and always without this option, it is delivered when reading goes on (rule R7).
   bool report_hangup_while_paused = false;
