@@ -221,6 +221,11 @@ bool address::is_unspecified() const noexcept {
   return is_v6() && bytes() == v6_any;
 }
 
+address address::unmapped() const noexcept {
+  const auto v4 = v4_part(family_, bytes());
+  return v4.empty() ? *this : address(address_family::v4, v4, port_);
+}
+
 std::string address::host() const {
   if (!is_ip()) return {};
   char text[48];

@@ -305,3 +305,9 @@ TEST_CASE("different addresses differ in every container, equal ones do not") {
   CHECK(address("9.0.0.1", 9) < address("10.0.0.1", 1));
   CHECK(address("200.0.0.1", 1) > address("100.0.0.1", 1));
 }
+
+TEST_CASE("unmapped takes an IPv4 address out of IPv6 and leaves everything else as it is") {
+  CHECK(address("::ffff:10.1.2.3", 80).unmapped() == address("10.1.2.3", 80));
+  for (const address& each : {address("10.1.2.3", 80), address("::1", 80), address("::10.1.2.3", 80), address(), address::unix_path("/x")})
+    CHECK(each.unmapped() == each);
+}

@@ -95,6 +95,9 @@ class address {
   /// The name of a `unix_abstract`, else empty; may hold any byte. Valid as long as this object is, and unchanged.
   std::string_view abstract_name() const noexcept;
 
+  /// 10.1.2.3 for ::ffff:10.1.2.3, as a socket for both families reports an IPv4 peer; any other address comes back as it is.
+  address unmapped() const noexcept;
+
   /// The same host at another port; an address that is not IP comes back as it is.
   address with_port(std::uint16_t port) const noexcept;
 
