@@ -1,8 +1,9 @@
-// The connection and flow-control machines: each byte of the input is one event. Whatever the order, each promise that the engine builds on
+// The machines of a connection, of flow control and of a race between addresses: each byte of the input is one event. Whatever the order, each promise that the engine builds on
 // holds, and everything that was started can still be ended.
 
 #include <sluice/connection_machine.hpp>
 #include <sluice/flow_control.hpp>
+#include <sluice/happy_eyeballs_machine.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -144,6 +145,83 @@ class flow_walk {
   bool closed_ = false;
 };
 
+// Attempts to connect, followed with nothing but the actions.
+class race_walk {
+ public:
+  using machine = happy_eyeballs_machine;
+  using action_type = machine::action;
+
+  explicit race_walk(machine::pacing how) : machine_(how), pacing_(how) {}
+
+  void step(std::uint8_t byte) {
+    const std::size_t argument = byte >> 3U;
+    switch (byte & 7U) {
+      case 0:
+        if (machine_.current() == machine::state::resolving) addresses_ = argument;
+        return count(machine_.resolved(argument));
+      case 1: return count(machine_.not_resolved());
+      case 2: return delay();
+      case 3: return fail();
+      case 4: return count(machine_.attempt_succeeded());
+      case 5: return count(machine_.deadline_passed());
+      default: return fail();  // so that long races come to their ends
+    }
+  }
+
+  void end() {
+    const bool was_over = over_;
+    count(machine_.deadline_passed());
+    require(over_ && (was_over || machine_.current() == machine::state::failed), "each race can be brought to its end");
+  }
+
+ private:
+  void delay() {
+    const action_type then = machine_.delay_passed();
+    require(then == action_type::none || waiting_, "an attempt begins by a delay only where one was asked for");
+    count(then);
+  }
+
+  void fail() {
+    const bool was_over = over_ || machine_.current() == machine::state::resolving;
+    if (!was_over) --under_way_;
+    const action_type then = machine_.attempt_failed();
+    require(was_over || then != action_type::none || under_way_ != 0, "where none is under way something happens");
+    require(then != action_type::give_up || (under_way_ == 0 && begun_ == addresses_), "nothing is given up while there is hope");
+    count(then);
+  }
+
+  void count(action_type then) {
+    require(!over_ || then == action_type::none, "nothing after the end of a race");
+    switch (then) {
+      case action_type::none: break;
+      case action_type::begin:
+      case action_type::begin_and_wait:
+        waiting_ = then == action_type::begin_and_wait;
+        ++begun_;
+        ++under_way_;
+        break;
+      case action_type::take: require(under_way_ != 0, "a connection is taken from an attempt"); [[fallthrough]];
+      case action_type::give_up:
+        over_ = true;
+        under_way_ = 0;
+        waiting_ = false;
+        break;
+    }
+    require(begun_ <= addresses_, "each address is tried once");
+    require(begun_ == machine_.begun() && under_way_ == machine_.under_way(), "the machine counts as it was told");
+    require(pacing_ == machine::pacing::staggered || (under_way_ <= 1 && !waiting_), "one at a time where that was asked for");
+    require(!waiting_ || begun_ < addresses_, "there is a wait only where something is left to try");
+  }
+
+  machine machine_;
+  machine::pacing pacing_;
+  std::size_t addresses_ = 0;
+  std::size_t begun_ = 0;
+  std::size_t under_way_ = 0;
+  bool waiting_ = false;
+  bool over_ = false;
+};
+
 void check_closed_is_silent(std::span<const std::uint8_t> input) {
   flow_control_machine machine;
   machine.closed();
@@ -159,11 +237,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::uint8_t> input(data, size);
   connection_walk connection;
   flow_walk flow;
+  race_walk staggered(happy_eyeballs_machine::pacing::staggered);
+  race_walk sequential(happy_eyeballs_machine::pacing::sequential);
   for (const std::uint8_t byte : input) {
     connection.step(byte);
     flow.step(byte);
+    staggered.step(byte);
+    sequential.step(byte);
   }
   connection.end();
+  staggered.end();
+  sequential.end();
   check_closed_is_silent(input);
   return 0;
 }
