@@ -15,6 +15,7 @@
 
 #include <sluice/bytes.hpp>
 #include <sluice/counters.hpp>
+#include <sluice/detail/attachment.hpp>
 #include <sluice/detail/chunk.hpp>
 #include <sluice/detail/cork.hpp>
 #include <sluice/detail/event_node.hpp>
@@ -149,6 +150,7 @@ class scheduler {
   friend class layer;
   friend class timer;
   friend class transport_ref;
+  friend class detail::attachment;
   friend class detail::resource;
   friend class read_guard;
   friend class cork_guard;
@@ -212,6 +214,7 @@ class scheduler {
   std::vector<protocol_ptr> replaced_;           // protocols that die when the turn ends
   detail::event_node* first_retired_ = nullptr;  // transports that have something to give up then
   detail::event_node* last_retired_ = nullptr;
+  std::vector<std::pair<const void*, std::unique_ptr<detail::attachment>>> attachments_;
   detail::resource* resources_ = nullptr;
   error_handler on_error_;
   std::exception_ptr stored_;
