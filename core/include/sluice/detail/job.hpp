@@ -60,9 +60,8 @@ class typed_job final : public job {
 
   void complete() override {
     Completion call = std::move(*completion_);
-    job_result<value_type> result = std::move(result_);
     drop_completion();
-    std::invoke(call, std::move(result));
+    std::invoke(call, std::move(result_));
   }
   void drop_work() noexcept override { work_.reset(); }
   void drop_completion() noexcept override { completion_.reset(); }
