@@ -27,10 +27,33 @@ chunk* chunk_pool::take() {
   auto* fresh = ::new (memory) chunk;
   fresh->next = nullptr;
   fresh->begin = fresh->end = 0;
+  if (++in_use_ > most_) [[unlikely]]
+    cross();
   return fresh;
 }
 
+void chunk_pool::watch(watcher& told, std::size_t high, std::size_t low) noexcept {
+  watcher_ = &told;
+  most_ = high / chunk::chunk_bytes;
+  below_ = low == 0 ? 0 : low / chunk::chunk_bytes + 1;
+  if (in_use_ > most_ || in_use_ < below_) cross();
+}
+
+void chunk_pool::unwatch() noexcept {
+  watcher_ = nullptr;
+  most_ = never_above;
+  below_ = 0;
+}
+
+void chunk_pool::cross() noexcept {
+  watcher* const told = watcher_;
+  unwatch();
+  told->mark_crossed();
+}
+
 void chunk_pool::give(chunk* unused) noexcept {
+  if (--in_use_ < below_) [[unlikely]]
+    cross();
   if (count_ >= keep) {
     ::operator delete(unused);
     return;

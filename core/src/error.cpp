@@ -31,6 +31,7 @@ const char* text(errc value) noexcept {
     case errc::first_byte_timeout: return "the peer sent nothing within first_byte_timeout";
     case errc::idle_timeout: return "nothing was sent or received within idle_timeout";
     case errc::write_stalled: return "the peer took nothing of what waits to be sent within write_stall_timeout";
+    case errc::memory_budget: return "the memory budget is exceeded";
     case errc::lifetime_over: return "the connection lasted longer than its lifetime";
   }
   return "unknown error";

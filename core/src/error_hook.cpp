@@ -17,6 +17,8 @@ const char* name(error_source source) noexcept {
     case error_source::accept: return "accept";
     case error_source::factory: return "factory";
     case error_source::leak: return "leak";
+    case error_source::shutdown: return "shutdown";
+    case error_source::memory: return "memory";
   }
   return "error";
 }

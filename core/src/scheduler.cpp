@@ -7,7 +7,11 @@
 #include <sluice/error.hpp>
 #include <sluice/stream_transport.hpp>
 
+#include "ending.hpp"
+#include "memory_budget.hpp"
+#include "scheduler_parts.hpp"
 #include "thread_check.hpp"
+#include "transport_name.hpp"
 
 namespace sluice {
 
@@ -172,6 +176,7 @@ void scheduler::destroy_retired() noexcept {
 void scheduler::add(detail::resource& held) noexcept {
   if (closing_all_) return;
   held.owner_ = this;
+  held.round_ = resource_round_;
   held.next_ = resources_;
   if (resources_ != nullptr) resources_->previous_ = &held;
   resources_ = &held;
@@ -186,19 +191,27 @@ void scheduler::remove(detail::resource& held) noexcept {
 
 void scheduler::close_all() {
   closing_all_ = true;
+  ending_.reset();
+  memory_budget_.reset();
   while (resources_ != nullptr) {
     detail::resource& held = *resources_;
     remove(held);
     held.scheduler_ends();
   }
   std::string leaked;
-  for (std::size_t i = 0; i < slots_->size(); ++i) {
-    stream_transport* open = slots_->occupant(i);
-    if (open != nullptr && !open->machine_.is_over()) leaked += ' ' + std::to_string(open->id());
-  }
+  for_each_live_transport([&](const stream_transport& open) { leaked += ' ' + detail::name_of(open); });
   if (!leaked.empty()) report({error_source::leak, 0, errc::leaked, nullptr, "open transports:" + leaked});
+  terminate_all(errc::aborted);
+}
+
+// Layers end with the transports that own them.
+void scheduler::terminate_all(std::error_code reason) noexcept {
   for (std::size_t i = 0; i < slots_->size(); ++i)
-    if (stream_transport* open = slots_->occupant(i); open != nullptr && !open->has(stream_transport::in_layer)) open->terminate();
+    if (stream_transport* open = slots_->occupant(i); open != nullptr && !open->has(stream_transport::in_layer)) open->terminate(reason);
+}
+
+void scheduler::slot_freed() {
+  if (ending_ != nullptr) ending_->look_whether_done();
 }
 
 void scheduler::for_each_transport(const std::function<void(transport&)>& visit) {

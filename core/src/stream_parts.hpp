@@ -40,6 +40,9 @@ struct stream_transport::rare_state {
 
 inline bool stream_transport::has_held_input() const noexcept { return rare_ != nullptr && !rare_->held.empty(); }
 
+// What waits in this connection, in either direction.
+inline std::size_t stream_transport::kept_bytes() const noexcept { return queue_.size() + (rare_ == nullptr ? 0 : rare_->held.size()); }
+
 inline bool stream_transport::switch_pending() const noexcept { return rare_ != nullptr && rare_->next != nullptr; }
 
 // The one boundary between the engine and callbacks: nothing that a callback throws passes it (rule X9). True if nothing was thrown.

@@ -26,7 +26,10 @@ stream_transport::~stream_transport() {
   drop_output();
   if (switch_pending()) drop_switch();
   if (rare_ != nullptr) rare_->held.clear(scheduler_->pool_);
-  if (machine_.current() != state::released && has(registered)) scheduler_->slots_->remove(slot_);
+  if (machine_.current() != state::released && has(registered)) {
+    scheduler_->slots_->remove(slot_);
+    scheduler_->slot_freed();
+  }
   take_protocol();
 }
 
@@ -38,7 +41,8 @@ transport& stream_transport::start(std::unique_ptr<stream_transport> channel, pr
   self.adopt(std::move(upper));
   const cork_guard turn(*self.scheduler_);
   self.make_connection();
-  if (self.scheduler_->closing_all_) self.terminate();
+  if (self.scheduler_->closing_all_) self.terminate(errc::aborted);
+  if (self.scheduler_->ending_ != nullptr) self.shut_down();
   return self;
 }
 
@@ -261,10 +265,10 @@ void stream_transport::finish_from_below(std::error_code reason) {
   finish();
 }
 
-void stream_transport::terminate() noexcept {
+void stream_transport::terminate(std::error_code reason) noexcept {
   const cork_guard turn(*scheduler_);
   kind_ = close_kind::abort;
-  abort_with(errc::aborted);
+  abort_with(reason);
   finish();
   perform(machine_.linger_over());
 }
@@ -273,6 +277,7 @@ void stream_transport::released() {
   const cork_guard turn(*scheduler_);
   perform(machine_.released());
   scheduler_->slots_->remove(slot_);
+  scheduler_->slot_freed();
   ++scheduler_->counters_.transports_closed;
   scheduler_->retire(*this);
 }

@@ -527,7 +527,7 @@ TEST_CASE("L14 a scheduler that ends with a pair open tells both ends, and the h
   }
   CHECK(first.trace() == "made, " + lost_line(errc::aborted));
   CHECK(second.trace() == "made, " + lost_line(errc::aborted));
-  CHECK(errors == lines{"open transports: 1 2"});
+  CHECK(errors == lines{"open transports: 1 (memory) 2 (memory)"});
   CHECK_FALSE(handle->is_open(side::first));
   handle->stall(side::first);
   handle->cut();

@@ -20,6 +20,8 @@ struct scheduler_counters {
   std::uint64_t transports_closed = 0;  ///< Transports that were given back, layers included.
   std::uint64_t dropped_writes = 0;     ///< Writes that returned `write_status::dropped` (rules W5–W7).
   std::uint64_t errors_reported = 0;    ///< Calls of the error hook.
+  std::uint64_t memory_episodes = 0;    ///< Times that the memory budget was exceeded and accepting paused.
+  std::uint64_t memory_holds = 0;       ///< Connections whose reading was held because the budget stayed exceeded.
 };
 
 /// What a `loop` did since it was made.

@@ -29,6 +29,7 @@ namespace sluice {
 
 class stream_transport;
 class transport;
+struct shutdown_report;
 struct stream_options;
 
 using duration = std::chrono::nanoseconds;
@@ -42,7 +43,9 @@ enum class error_source {
   misuse,     ///< A call that the documentation forbids.
   accept,     ///< A server could not accept; once per episode.
   factory,    ///< A protocol factory threw or returned null; the connection was closed (rule L15).
-  leak        ///< A transport was still open when its scheduler was destroyed (rule L14).
+  leak,       ///< A transport was still open when its scheduler was destroyed (rule L14).
+  shutdown,   ///< Transports were still open at the deadline of a `shutdown`.
+  memory      ///< The memory budget is exceeded: what is done about it, step by step.
 };
 
 /// One report to the error hook. Views are valid for the call.
@@ -110,6 +113,17 @@ class scheduler {
   /// Calls `visit` for each of them in no particular order. `visit` may close and abort, not start.
   void for_each_transport(const std::function<void(transport&)>& visit);
 
+  /// Limits what all connections together hold back: output that waits to be sent and input that waits to be delivered, in pieces of 16 KiB,
+  /// but not what protocols keep themselves. Above `bytes` servers pause accepting; each time that the use grows by another sixteenth,
+  /// reading is held (`hold::memory_budget`, rule R12) for the connections that hold back most; at three quarters all of it is taken back.
+  /// Each step is counted and reported to the error hook. 0, as at first, is no limit. A connection that only writes is bounded by
+  /// `stream_options::max_write_buffer`.
+  void set_memory_budget(std::size_t bytes);
+  std::size_t get_memory_budget() const noexcept;
+  std::size_t memory_in_use() const noexcept { return pool_.bytes_in_use(); }
+  /// The budget is exceeded, and nothing is accepted.
+  bool memory_is_short() const noexcept;
+
   /// Whether this build of the library checks the thread of every call (builds without NDEBUG do): a call from another thread than the
   /// scheduler's is reported as misuse, by name, and does nothing (rule K2).
   static bool checks_thread() noexcept;
@@ -155,7 +169,18 @@ class scheduler {
   friend class read_guard;
   friend class cork_guard;
   friend class loop;
+  friend void shutdown(scheduler& owner, duration deadline, std::function<void(const shutdown_report&)> done);
   struct task;
+  class ending;
+  class memory_budget;
+
+  void begin_ending(duration deadline, std::function<void(const shutdown_report&)> done);
+  void slot_freed();
+  template <typename Visit>
+  void for_each_resource(Visit visit);
+  template <typename Visit>
+  void for_each_live_transport(Visit visit);
+  void terminate_all(std::error_code reason) noexcept;
 
   void defer(detail::event_node& node);
   void forget(detail::event_node& node) noexcept;
@@ -216,6 +241,9 @@ class scheduler {
   detail::event_node* last_retired_ = nullptr;
   std::vector<std::pair<const void*, std::unique_ptr<detail::attachment>>> attachments_;
   detail::resource* resources_ = nullptr;
+  std::uint32_t resource_round_ = 0;
+  std::unique_ptr<ending> ending_;
+  std::unique_ptr<memory_budget> memory_budget_;
   error_handler on_error_;
   std::exception_ptr stored_;
   std::thread::id thread_ = std::this_thread::get_id();

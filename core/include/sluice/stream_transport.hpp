@@ -214,6 +214,7 @@ class stream_transport : public transport, private detail::event_node {
   bool may_deliver_eof() const noexcept;
   bool may_deliver() const noexcept { return holds_ == 0 && machine_.delivers_input(); }
   bool has_held_input() const noexcept;
+  std::size_t kept_bytes() const noexcept;
 
   write_status write_otherwise(const_bytes data);
   write_status write_specially(std::span<const const_bytes> parts);
@@ -255,7 +256,7 @@ class stream_transport : public transport, private detail::event_node {
   void ask_to_end();
   void run_pending();
   void start_deadline(std::chrono::milliseconds delay);
-  void terminate() noexcept;
+  void terminate(std::error_code reason) noexcept;
   void end_of_turn() noexcept;
 
   void set_hold(hold which, bool on);

@@ -28,6 +28,15 @@ class chunk_pool {
  public:
   static constexpr std::size_t keep = 256;
 
+  // Told once when the chunks in use have risen above or fallen to a mark, from inside `take` or `give`; then it has to watch anew.
+  class watcher {
+   public:
+    virtual void mark_crossed() noexcept = 0;
+
+   protected:
+    ~watcher() = default;
+  };
+
   chunk_pool() = default;
   chunk_pool(const chunk_pool&) = delete;
   chunk_pool& operator=(const chunk_pool&) = delete;
@@ -36,10 +45,23 @@ class chunk_pool {
   chunk* take();  // throws std::bad_alloc
   void give(chunk* unused) noexcept;
   std::size_t free_chunks() const noexcept { return count_; }
+  std::size_t bytes_in_use() const noexcept { return in_use_ * chunk::chunk_bytes; }
+
+  // Above `high` bytes in use, or at `low` bytes or below; 0 is no low mark.
+  void watch(watcher& told, std::size_t high, std::size_t low) noexcept;
+  void unwatch() noexcept;
 
  private:
+  void cross() noexcept;
+
+  static constexpr std::size_t never_above = static_cast<std::size_t>(-1);
+
   chunk* free_ = nullptr;
   std::size_t count_ = 0;
+  std::size_t in_use_ = 0;
+  std::size_t most_ = never_above;  // chunks in use above which the watcher is told
+  std::size_t below_ = 0;           // and below which
+  watcher* watcher_ = nullptr;
 };
 
 // First in, first out, in chunks of a pool, which is passed in so that an idle queue is three words.

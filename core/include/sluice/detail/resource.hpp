@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 namespace sluice {
 class scheduler;
 }
@@ -16,6 +18,10 @@ class resource {
 
   // The scheduler is being destroyed: give the handles back; the scheduler must not be used afterwards.
   virtual void scheduler_ends() noexcept = 0;
+  // A shutdown begins: start nothing new, and end what was started and is no transport yet. May call user code.
+  virtual void shut_down() {}
+  // The memory budget is used up, or is no longer: bring no new connections meanwhile.
+  virtual void memory_short(bool) {}
 
  protected:
   virtual ~resource();
@@ -27,6 +33,7 @@ class resource {
   scheduler* owner_ = nullptr;  // null once it ended
   resource* previous_ = nullptr;
   resource* next_ = nullptr;
+  std::uint32_t round_ = 0;  // the last walk over all resources that has been here
 };
 
 }  // namespace sluice::detail
