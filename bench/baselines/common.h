@@ -1,0 +1,27 @@
+// What the baselines share: their command line and the socket they listen on.
+#pragma once
+
+enum baseline_mode {
+  baseline_echo,
+  baseline_sink,   // takes and drops
+  baseline_source  // sends zeros without end
+};
+
+enum {
+  baseline_buffer_size = 64 * 1024
+};
+
+struct baseline_options {
+  const char* endpoint;  // tcp://ADDRESS:PORT with a numeric IPv4 address, or unix:PATH
+  enum baseline_mode mode;
+};
+
+// Reads `ENDPOINT [--mode echo|sink|source]`; ends the program with status 2 and a message where it is anything else.
+struct baseline_options baseline_parse(int argc, char** argv);
+
+// A socket that is bound to `endpoint` and listens, non-blocking; says on standard output where. Ends the program with status 1 and a
+// message where that is not possible. What it accepts on TCP sends without delay, as it inherits that.
+int baseline_listen(const char* endpoint);
+
+// Ends the program with status 1: `what` and why, by errno.
+_Noreturn void baseline_fail(const char* what);

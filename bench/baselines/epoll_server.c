@@ -1,0 +1,141 @@
+// What a server costs that does nothing but what it must, by epoll and nothing else: the reference of every ratio.
+//
+// One receive buffer for all connections, one recv per event, and a send straight from it. What the kernel does not take is copied and
+// waits; meanwhile that connection is not read.
+
+#include "common.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+  most_events = 1024,
+  sends_per_event = 2
+};
+
+struct connection {
+  int socket;
+  char* unsent;  // NULL: nothing waits
+  size_t unsent_size;
+  size_t unsent_at;
+};
+
+static int poller;
+static enum baseline_mode mode;
+static char buffer[baseline_buffer_size];
+
+static void watch(struct connection* which, int operation, uint32_t events) {
+  struct epoll_event interest = {.events = events, .data.ptr = which};
+  if (epoll_ctl(poller, operation, which->socket, &interest) != 0) baseline_fail("epoll_ctl");
+}
+
+static void end(struct connection* which) {
+  close(which->socket);
+  free(which->unsent);
+  free(which);
+}
+
+static int is_temporary(int error) { return error == EAGAIN || error == EINTR; }
+
+// Takes what the kernel does: 0 if that is nothing now, -1 if nothing ever again.
+static ssize_t try_send(struct connection* to, const char* data, size_t size) {
+  const ssize_t n = send(to->socket, data, size, MSG_NOSIGNAL);
+  return n < 0 && is_temporary(errno) ? 0 : n;
+}
+
+static void keep(struct connection* which, const char* data, size_t size) {
+  which->unsent = malloc(size);
+  if (which->unsent == NULL) baseline_fail("malloc");
+  memcpy(which->unsent, data, size);
+  which->unsent_size = size;
+  which->unsent_at = 0;
+  watch(which, EPOLL_CTL_MOD, EPOLLOUT);
+}
+
+static void readable(struct connection* from) {
+  const ssize_t n = recv(from->socket, buffer, sizeof buffer, 0);
+  if (n < 0 && is_temporary(errno)) return;
+  if (n <= 0) {
+    end(from);
+    return;
+  }
+  if (mode != baseline_echo) return;
+  const ssize_t sent = try_send(from, buffer, (size_t)n);
+  if (sent < 0)
+    end(from);
+  else if (sent < n)
+    keep(from, buffer + sent, (size_t)(n - sent));
+}
+
+static void send_the_rest(struct connection* to) {
+  const ssize_t sent = try_send(to, to->unsent + to->unsent_at, to->unsent_size - to->unsent_at);
+  if (sent < 0) {
+    end(to);
+    return;
+  }
+  to->unsent_at += (size_t)sent;
+  if (to->unsent_at < to->unsent_size) return;
+  free(to->unsent);
+  to->unsent = NULL;
+  watch(to, EPOLL_CTL_MOD, EPOLLIN);
+}
+
+// A little for each connection, then the next one's turn.
+static void send_zeros(struct connection* to) {
+  for (int i = 0; i < sends_per_event; ++i) {
+    const ssize_t sent = try_send(to, buffer, sizeof buffer);
+    if (sent < 0) {
+      end(to);
+      return;
+    }
+    if ((size_t)sent < sizeof buffer) return;
+  }
+}
+
+static void accept_all(int listener) {
+  for (;;) {
+    const int socket = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket < 0) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN) return;
+      baseline_fail("accept4");
+    }
+    struct connection* made = calloc(1, sizeof *made);
+    if (made == NULL) baseline_fail("calloc");
+    made->socket = socket;
+    watch(made, EPOLL_CTL_ADD, mode == baseline_source ? EPOLLOUT : EPOLLIN);
+  }
+}
+
+static void serve(struct connection* which) {
+  if (mode == baseline_source)
+    send_zeros(which);
+  else if (which->unsent != NULL)
+    send_the_rest(which);
+  else
+    readable(which);
+}
+
+int main(int argc, char** argv) {
+  const struct baseline_options options = baseline_parse(argc, argv);
+  mode = options.mode;
+  poller = epoll_create1(EPOLL_CLOEXEC);
+  if (poller < 0) baseline_fail("epoll_create1");
+  struct connection listener = {.socket = baseline_listen(options.endpoint)};
+  watch(&listener, EPOLL_CTL_ADD, EPOLLIN);
+  for (;;) {
+    static struct epoll_event events[most_events];
+    const int ready = epoll_wait(poller, events, most_events, -1);
+    if (ready < 0 && errno != EINTR) baseline_fail("epoll_wait");
+    for (int i = 0; i < ready; ++i) {
+      if (events[i].data.ptr == &listener)
+        accept_all(listener.socket);
+      else
+        serve(events[i].data.ptr);
+    }
+  }
+}

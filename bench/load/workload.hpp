@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "target.hpp"
+#include "window.hpp"
+
+namespace load {
+
+/// What is asked of a server, in a closed loop: as much is under way as the plan says, and never more.
+struct plan {
+  std::size_t connections = 50;
+  std::size_t size = 1024;  // bytes of a message
+  std::size_t depth = 1;    // messages under way on each connection
+};
+
+class workload {
+ public:
+  virtual ~workload() = default;
+
+  /// Goes on until `until`, and adds up what went through. A limit in time leaves messages under way, which the next phase finds.
+  virtual void run(const limit& until, result& into, histogram& latencies) = 0;
+};
+
+/// Sends messages and checks every byte that comes back.
+std::unique_ptr<workload> make_echo(target& server, const plan& wanted);
+/// Sends without end, in messages. Limits in time only.
+std::unique_ptr<workload> make_sink(target& server, const plan& wanted);
+/// Receives without end and checks that it is zeros; a message is a unit to count in.
+std::unique_ptr<workload> make_source(target& server, const plan& wanted);
+/// Connects, has one message echoed, and ends the connection: `connections` at a time. Each of them counts as one message.
+std::unique_ptr<workload> make_connect(target& server, const plan& wanted);
+
+/// Opens connections that are silent and then lets one message through each, calling `told` when the server is warm ("warm"), when it has
+/// accepted all ("silent") and after the messages ("used"). Returns how many messages those were.
+std::uint64_t run_idle(target& server, const plan& wanted, const std::function<void(const char*)>& told);
+
+}  // namespace load
