@@ -4,6 +4,7 @@
 usage: runner_test.py BENCH_FOLDER
 """
 import os
+import re
 import struct
 import sys
 import time
@@ -11,7 +12,7 @@ import unittest
 
 sys.path.insert(0, sys.argv.pop(1))
 sys.dont_write_bytecode = True
-from runner import measure, processes, summary, workloads  # noqa: E402
+from runner import budgets, measure, processes, summary, workloads  # noqa: E402
 
 
 def entry(name, value):
@@ -68,6 +69,30 @@ class counting_test(unittest.TestCase):
         self.assertEqual(measure.parse_callgrind("events: Ir\nfn=(1)\n12 5\ntotals: 1234567\n"), 1234567)
         with self.assertRaises(processes.failure):
             measure.parse_callgrind("events: Ir\n")
+
+
+class budgets_test(unittest.TestCase):
+    def test_a_budget_is_absolute_or_in_per_cent(self):
+        absolute, share = budgets.parse("# comment\n\ntcp-idle silent_heap 440 2 # so\ntcp instructions 200 3%\n")
+        self.assertEqual((absolute.value, absolute.slack, share.value, share.slack), (440, 2, 200, 6))
+
+    def test_a_rise_is_wrong_and_a_fall_too(self):
+        budget = budgets.budget("w", "f", 100, 3)
+        self.assertEqual([bool(budget.verdict(found)) for found in (96.9, 97, 103, 103.1)], [True, False, False, True])
+        self.assertIn("rise", budget.verdict(200))
+        self.assertIn("write", budget.verdict(0))
+
+    def test_what_is_no_budget_is_named(self):
+        for line in ("tcp instructions 200", "tcp instructions many 3%", "tcp instructions 200 3% more"):
+            with self.assertRaisesRegex(processes.failure, f"line 2: .*{re.escape(line)}"):
+                budgets.parse(f"# head\n{line}\n")
+
+    def test_the_budgets_of_the_project_are_of_workloads_and_figures_that_exist(self):
+        folder = os.path.dirname(os.path.dirname(os.path.abspath(budgets.__file__)))
+        with open(os.path.join(folder, "budgets.txt"), encoding="utf-8") as file:
+            for each in budgets.parse(file.read()):
+                self.assertIn(each.work, [work.name for work in workloads.all_workloads()])
+                self.assertIn(each.figure, summary.FIGURES)
 
 
 class processes_test(unittest.TestCase):
