@@ -235,7 +235,8 @@ std::error_code stream_transport::write_eof() {
 }
 
 void stream_transport::evaluate_flow() {
-  switch (flow_.evaluate(queue_.size(), options_->write_buffer)) {
+  const std::size_t queued = queue_.empty() ? 0 : queue_.size() + queued_beside_bytes();
+  switch (flow_.evaluate(queued, options_->write_buffer)) {
     case flow_control_machine::action::none: return;
     case flow_control_machine::action::pause: pause_protocol(); return;
     case flow_control_machine::action::resume: resume_protocol(); return;

@@ -295,6 +295,7 @@ void stream_transport::threw(const char* callback) noexcept {
 
 std::error_code stream_transport::shutdown_output() { return errc::not_supported; }
 bool stream_transport::lingers() const { return false; }
+std::size_t stream_transport::queued_beside_bytes() const noexcept { return 0; }
 void stream_transport::describe(info_query&) const {}
 
 std::error_code stream_transport::set_options(const stream_options& options) {

@@ -167,6 +167,8 @@ class stream_transport : public transport, private detail::event_node {
   virtual progress release() = 0;
   /// Giving the handle back with unread input would destroy output on its way: keep it for `stream_options::linger` (rule C6).
   virtual bool lingers() const;
+  /// What waits in the channel for its place among the queued bytes and is not bytes, in bytes' worth: flow control counts both together.
+  virtual std::size_t queued_beside_bytes() const noexcept;
   /// Answer what this kind of transport knows, see info.hpp.
   void describe(info_query& query) const override;
 
