@@ -33,6 +33,7 @@ const char* text(errc value) noexcept {
     case errc::write_stalled: return "the peer took nothing of what waits to be sent within write_stall_timeout";
     case errc::memory_budget: return "the memory budget is exceeded";
     case errc::lifetime_over: return "the connection lasted longer than its lifetime";
+    case errc::descriptors_lost: return "descriptors that the peer passed could not be received: too many wait, or are open";
   }
   return "unknown error";
 }

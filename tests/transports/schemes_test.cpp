@@ -246,10 +246,11 @@ TEST_CASE("an abstract endpoint needs a name that is not too long") {
 TEST_CASE("a bad option is refused at its place, with what it would have to be") {
   const std::string common =
       "first_byte, idle, write_stall, lifetime, backlog, connect_timeout, high, low, max_write_buffer, close_timeout, linger";
+  const std::string local = common + ", receive_descriptors";
   check_refused("tcp://127.0.0.1:0?colour=red",
                 "\"colour\" at 18 is not a known option; expected one of " + common + ", nodelay, reuse_port, ipv6_only");
-  check_refused("unix:/x?nodelay=on", "\"nodelay\" at 8 is not a known option; expected one of " + common + ", mode, remove_stale");
-  check_refused("unix-abstract:x?mode=0600", "\"mode\" at 16 is not a known option; expected one of " + common);
+  check_refused("unix:/x?nodelay=on", "\"nodelay\" at 8 is not a known option; expected one of " + local + ", mode, remove_stale");
+  check_refused("unix-abstract:x?mode=0600", "\"mode\" at 16 is not a known option; expected one of " + local);
   check_refused("tcp://127.0.0.1:0?backlog=0", "\"0\" at 26 is not a value for backlog; expected a number from 1 to 65535");
   check_refused("tcp://127.0.0.1:0?backlog=ten", "\"ten\" at 26 is not a value for backlog; expected a number from 1 to 65535");
   check_refused("tcp://127.0.0.1:0?nodelay=", "at 26 there is no value for nodelay; expected on or off");

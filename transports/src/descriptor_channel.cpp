@@ -26,15 +26,6 @@ constexpr std::size_t most_parts = 128;  // what the engine hands over at most
   return system_error(error);
 }
 
-[[gnu::noinline]] send_result send_gathered(int socket, std::span<const const_bytes> parts) noexcept {
-  iovec vectors[most_parts];
-  msghdr message{};
-  message.msg_iov = vectors;
-  for (const const_bytes part : parts) vectors[message.msg_iovlen++] = {const_cast<std::byte*>(part.data()), part.size()};
-  const ssize_t n = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-  return n >= 0 ? send_result(static_cast<std::size_t>(n)) : send_failed(errno);
-}
-
 }  // namespace
 
 descriptor_channel::descriptor_channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options)
@@ -54,8 +45,16 @@ void descriptor_channel::stop_reading() {
 
 send_result descriptor_channel::send(std::span<const const_bytes> parts) {
   if (parts.size() != 1) [[unlikely]]
-    return send_gathered(socket_.get(), parts);
+    return send_message(parts, {});
   const ssize_t n = ::send(socket_.get(), parts[0].data(), parts[0].size(), MSG_NOSIGNAL);
+  return n >= 0 ? send_result(static_cast<std::size_t>(n)) : send_failed(errno);
+}
+
+[[gnu::noinline]] send_result descriptor_channel::send_message(std::span<const const_bytes> parts, msghdr message) const noexcept {
+  iovec vectors[most_parts];
+  message.msg_iov = vectors;
+  for (const const_bytes part : parts) vectors[message.msg_iovlen++] = {const_cast<std::byte*>(part.data()), part.size()};
+  const ssize_t n = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
   return n >= 0 ? send_result(static_cast<std::size_t>(n)) : send_failed(errno);
 }
 
@@ -115,7 +114,8 @@ void descriptor_channel::watch(int events) {
     polls_ = true;
   }
   watched_ = static_cast<std::uint8_t>(events);
-  events == 0 ? uv_poll_stop(&poll_) : uv_poll_start(&poll_, events, &descriptor_channel::on_poll);
+  const auto on_event = reads_by_receive_ ? &descriptor_channel::on_poll_to_receive : &descriptor_channel::on_poll;
+  events == 0 ? uv_poll_stop(&poll_) : uv_poll_start(&poll_, events, on_event);
 }
 
 void descriptor_channel::on_poll(uv_poll_t* handle, int status, int events) {
@@ -124,6 +124,10 @@ void descriptor_channel::on_poll(uv_poll_t* handle, int status, int events) {
     self.read_first();
   else
     self.ready(status, events);
+}
+
+void descriptor_channel::on_poll_to_receive(uv_poll_t* handle, int status, int events) {
+  static_cast<descriptor_channel*>(handle->data)->ready(status, events);
 }
 
 // One read is what most events are worth, so it goes the shortest way.
@@ -176,11 +180,13 @@ void descriptor_channel::read_more() {
 descriptor_channel::read_outcome descriptor_channel::read_once() {
   const mutable_bytes room = receive_buffer();
   if (room.empty()) return read_outcome::ended;
-  const ssize_t n = ::recv(socket_.get(), room.data(), room.size(), 0);
+  const ssize_t n = receive(room);
   if (n <= 0) return read_nothing(n);
   received(static_cast<std::size_t>(n));
   return static_cast<std::size_t>(n) == room.size() ? read_outcome::filled : read_outcome::some;
 }
+
+ssize_t descriptor_channel::receive(mutable_bytes room) { return ::recv(socket_.get(), room.data(), room.size(), 0); }
 
 // The end of input, an error, or nothing at all (rule R8); readiness is reported again where there was only an interruption.
 descriptor_channel::read_outcome descriptor_channel::read_nothing(ssize_t result) {

@@ -5,6 +5,7 @@
 #include <sluice/loop.hpp>
 #include <sluice/stream_transport.hpp>
 
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -24,19 +25,27 @@ class descriptor_channel : public stream_transport {
   descriptor_channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options);
 
   int socket() const noexcept { return socket_.get(); }
+  // Sends `parts` with what else `message` holds.
+  send_result send_message(std::span<const const_bytes> parts, msghdr message) const noexcept;
+  // What comes with the bytes is wanted, too: `receive` is overridden, and asked for each read. To be called by the constructor.
+  void read_by_receive() noexcept { reads_by_receive_ = true; }
+  // One read, with the result and errno of `recv`.
+  virtual ssize_t receive(mutable_bytes room);
+
+  void start_reading() override;
+  send_result send(std::span<const const_bytes> parts) override;
+  progress begin_close(close_kind kind) override;
+  progress release() override;
   void describe(info_query& query) const override;
 
  private:
-  void start_reading() override;
   void stop_reading() override;
-  send_result send(std::span<const const_bytes> parts) override;
   void send_later(std::span<const const_bytes> newly_queued) override;
   std::error_code shutdown_output() override;
-  progress begin_close(close_kind kind) override;
-  progress release() override;
   bool lingers() const override { return true; }
 
   static void on_poll(uv_poll_t* handle, int status, int events);
+  static void on_poll_to_receive(uv_poll_t* handle, int status, int events);
   void read_first();
   void ready(int status, int events);
   void read_more();
@@ -61,6 +70,7 @@ class descriptor_channel : public stream_transport {
   bool polls_ = false;        // poll_ is initialized
   bool hangup_told_ = false;  // the peer's end was noticed in this pause
   bool hung_up_ = false;      // both directions are shut: only reading can bring news
+  bool reads_by_receive_ = false;
   compact_address peer_;
   mutable std::unique_ptr<compact_address> local_;
   uv_poll_t poll_;

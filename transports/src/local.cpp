@@ -11,37 +11,13 @@
 #include <utility>
 
 #include "adopt.hpp"
-#include "descriptor_channel.hpp"
+#include "local_channel.hpp"
 #include "socket.hpp"
 #include "stream_connector.hpp"
 #include "stream_server.hpp"
 
 namespace sluice::local {
 namespace {
-
-class channel final : public detail::descriptor_channel {
- public:
-  channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options)
-      : descriptor_channel(owner, std::move(socket), peer, options), credentials_(read_credentials(this->socket())) {}
-
- private:
-  static std::optional<peer_credentials> read_credentials([[maybe_unused]] int socket) {
-#ifdef SO_PEERCRED
-    struct ucred found {};
-    socklen_t size = sizeof found;
-    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &found, &size) == 0) return peer_credentials{found.pid, found.uid, found.gid};
-#endif
-    return std::nullopt;
-  }
-
-  void describe(info_query& query) const override {
-    query.answer<transport_kind>([] { return transport_kind{"unix"}; });
-    if (credentials_) query.answer<peer_credentials>([this] { return *credentials_; });
-    descriptor_channel::describe(query);
-  }
-
-  std::optional<peer_credentials> credentials_;
-};
 
 // An unnamed address would let the system choose a name, and nobody would know.
 bool names_a_place(const address& at) noexcept {
@@ -84,8 +60,9 @@ std::function<void()> remover(const address& at) {
 struct server::state final : detail::stream_server {
   state(loop& owner, protocol_factory factory, options wanted)
       : stream_server(owner, std::move(factory),
-                      [&owner, stream = shared_stream_options::make(wanted.stream)](descriptor socket, const address& peer) {
-                        return std::make_unique<channel>(owner, std::move(socket), peer, stream);
+                      [&owner, stream = shared_stream_options::make(wanted.stream), most = wanted.receive_descriptors](
+                          descriptor socket, const address& peer) {
+                        return std::make_unique<channel>(owner, std::move(socket), peer, stream, most);
                       }),
         settings(std::move(wanted)) {}
 
@@ -129,8 +106,9 @@ std::vector<address> server::sockets() const { return state_->sockets(); }
 const server_counters& server::counters() const noexcept { return state_->counters(); }
 
 connecting connect(loop& owner, const address& to, protocol_factory factory, connect_handler done, const options& settings) {
-  const auto make_channel = [&owner, stream = shared_stream_options::make(settings.stream)](descriptor socket, const address& peer) {
-    return std::make_unique<channel>(owner, std::move(socket), peer, stream);
+  const auto make_channel = [&owner, stream = shared_stream_options::make(settings.stream), most = settings.receive_descriptors](
+                                descriptor socket, const address& peer) {
+    return std::make_unique<channel>(owner, std::move(socket), peer, stream, most);
   };
   const std::error_code refused = names_a_place(to) ? std::error_code() : make_error_code(errc::bad_address);
   return connecting(std::make_unique<detail::stream_connector>(
@@ -140,9 +118,20 @@ connecting connect(loop& owner, const address& to, protocol_factory factory, con
 result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings) {
   const auto is_unix = [](const address& own) { return own.is_unix(); };
   const auto make_channel = [&](descriptor socket, const address& peer) {
-    return std::make_unique<channel>(owner, std::move(socket), peer, shared_stream_options::make(settings.stream));
+    return std::make_unique<channel>(owner, std::move(socket), peer, shared_stream_options::make(settings.stream),
+                                     settings.receive_descriptors);
   };
   return detail::adopt(std::move(connected), {"a connected Unix stream socket", is_unix, make_channel}, std::move(upper));
+}
+
+std::error_code send_descriptors(transport& over, std::span<descriptor> passed, const_bytes data) {
+  channel* const found = channel::of(over);
+  return found == nullptr ? make_error_code(errc::not_supported) : found->send_descriptors(passed, data);
+}
+
+descriptor take_descriptor(transport& from) noexcept {
+  channel* const found = channel::of(from);
+  return found == nullptr ? descriptor() : found->take_descriptor();
 }
 
 }  // namespace sluice::local

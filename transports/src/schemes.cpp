@@ -85,9 +85,16 @@ address tcp_address(const endpoint& from) {
                                                             : "holds a zero byte; expected a path without one"));
 }
 
-local::options path_options(const endpoint& from) {
+option_table<stream_settings<local::options>> local_table() {
   using settings = stream_settings<local::options>;
   auto table = stream_table<local::options>();
+  table.integer("receive_descriptors", &settings::receive_descriptors, 0, 65535);
+  return table;
+}
+
+local::options path_options(const endpoint& from) {
+  using settings = stream_settings<local::options>;
+  auto table = local_table();
   table.mode("mode", &settings::mode).flag("remove_stale", &settings::remove_stale);
   return read(table, from);
 }
@@ -126,7 +133,7 @@ void add_stream(scheme_table& table, const char* name, ReadAddress read_address,
 
 scheme_table transport_schemes() {
   scheme_table table;
-  const auto abstract_options = [](const endpoint& from) { return read(stream_table<local::options>(), from); };
+  const auto abstract_options = [](const endpoint& from) { return read(local_table(), from); };
   add_stream<tcp::server, tcp::connect>(table, "tcp", tcp_address, tcp_options);
   add_stream<local::server, local::connect>(table, "unix", path_address, path_options);
   add_stream<local::server, local::connect>(table, "unix-abstract", abstract_address, abstract_options);

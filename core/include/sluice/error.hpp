@@ -33,7 +33,8 @@ enum class errc {
   idle_timeout,        ///< Nothing passed in either direction within `stream_options::idle_timeout`.
   write_stalled,       ///< The peer took nothing of what waited within `stream_options::write_stall_timeout`.
   lifetime_over,       ///< The connection lasted longer than `stream_options::lifetime` and did not end when asked to.
-  memory_budget        ///< All connections together hold back more than `scheduler::set_memory_budget` allows.
+  memory_budget,       ///< All connections together hold back more than `scheduler::set_memory_budget` allows.
+  descriptors_lost     ///< Descriptors that the peer passed could not be received; see `local::take_descriptor`.
 };
 
 /// Category of `errc`; its name is "sluice".

@@ -23,6 +23,7 @@ class descriptor {
 
   int get() const noexcept { return number_; }
   bool is_open() const noexcept { return number_ >= 0; }
+  explicit operator bool() const noexcept { return is_open(); }
   /// The number, which is the caller's to close from now on.
   int release() noexcept { return std::exchange(number_, -1); }
   /// Does nothing if there is none. Errors of the system's close are not told: the descriptor is gone all the same.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sluice/address.hpp>
+#include <sluice/bytes.hpp>
 #include <sluice/connecting.hpp>
 #include <sluice/descriptor.hpp>
 #include <sluice/loop.hpp>
@@ -10,8 +11,10 @@
 #include <sluice/transport.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -28,6 +31,9 @@ struct options {
   bool remove_stale = true;
   /// How long an outgoing connection may take before it fails with `errc::timed_out`; 0 is for ever.
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
+  /// How many descriptors that the peer passes may wait for `take_descriptor`; with 0 none are received, and the system closes those that
+  /// come.
+  std::size_t receive_descriptors = 0;
   /// Flow control and closing of each connection.
   stream_options stream = {};
 };
@@ -63,5 +69,28 @@ connecting connect(loop& owner, const address& to, protocol_factory factory, con
 /// (ENOTSOCK, EPROTOTYPE), one of another family (EAFNOSUPPORT), one that is not connected (ENOTCONN), and `errc::protocol_threw` if
 /// `connection_made` threw (rule X2). `upper` must not be null (`std::invalid_argument`).
 result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings = {});
+
+/// What one message of the system holds.
+inline constexpr std::size_t max_descriptors = 253;
+
+/// Writes `data`, as `transport::write` does, and passes descriptors to the peer together with its first byte: in the order of the stream,
+/// however the bytes are cut, and never after a later byte (rule P7). `passed` are taken over: closed here once they have left, or when it is
+/// clear that they never will. To keep one, pass a duplicate. While they wait each counts as 1 KiB for `pause_writing`.
+///
+/// On an error nothing was written and `passed` are still the caller's: `errc::not_supported` if `over` is no Unix socket of this library
+/// (a layer over one, say); `errc::closed` where a write would be dropped; `errc::misuse`, which is reported too, if `data` is empty, if a
+/// descriptor is not open, or if there are more than `max_descriptors`. May throw `std::bad_alloc`, with the same effect.
+///
+/// A system that refuses to pass a descriptor, because too many of this user are on their way already (ETOOMANYREFS), ends the connection
+/// with that error.
+std::error_code send_descriptors(transport& over, std::span<descriptor> passed, const_bytes data);
+
+/// The next descriptor that the peer passed, close-on-exec, in the order in which they were sent; not open if none waits, and on every other
+/// kind of transport. In `data_received`, those that were sent with any byte delivered so far are there, perhaps already some that belong to
+/// bytes behind it: the bytes have to say how many there are. What nobody took is closed when `connection_lost` has returned.
+///
+/// More than `options::receive_descriptors` waiting, or a descriptor that this process cannot open because it has too many, ends the
+/// connection with `errc::descriptors_lost`; the bytes that came along are not delivered.
+descriptor take_descriptor(transport& from) noexcept;
 
 }  // namespace sluice::local

@@ -11,7 +11,8 @@ namespace sluice {
 ///
 /// - `tcp://HOST:PORT`, HOST a numeric IPv4 address or an IPv6 address in brackets, PORT 0 for one that the system chooses; options `backlog`,
 ///   `nodelay`, `reuse_port`, `ipv6_only`, `connect_timeout`.
-/// - `unix:PATH` and `unix-abstract:NAME`; options `backlog`, `connect_timeout`, and for paths `mode` and `remove_stale`.
+/// - `unix:PATH` and `unix-abstract:NAME`; options `backlog`, `connect_timeout`, `receive_descriptors`, and for paths `mode`
+///   and `remove_stale`.
 /// - Both: `high`, `low`, `max_write_buffer`, `close_timeout`, `linger`, see `stream_options`.
 scheme_table transport_schemes();
 
