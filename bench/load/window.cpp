@@ -16,7 +16,8 @@ std::uint64_t read_clock(clockid_t clock) {
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-// The kernel adds up all threads, those that have ended too, to the nanosecond.
+// The kernel adds up all threads, those that have ended too. Of one that runs at this moment it knows the time up to the last tick of its
+// clock, so a window must be long beside a few milliseconds.
 std::uint64_t cpu_time_of(int process) {
   if (process == 0) return 0;
   clockid_t clock{};
