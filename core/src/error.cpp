@@ -34,6 +34,7 @@ const char* text(errc value) noexcept {
     case errc::memory_budget: return "the memory budget is exceeded";
     case errc::lifetime_over: return "the connection lasted longer than its lifetime";
     case errc::descriptors_lost: return "descriptors that the peer passed could not be received: too many wait, or are open";
+    case errc::connect_failed: return "no address could be connected to, for different reasons";
   }
   return "unknown error";
 }

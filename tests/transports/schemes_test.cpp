@@ -17,6 +17,7 @@
 #include <doctest/doctest.h>
 #include <sluice/error.hpp>
 #include <sluice/info.hpp>
+#include <sluice/resolver.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
 #include "socket_kit.hpp"
@@ -183,6 +184,51 @@ TEST_CASE("the option connect_timeout ends an attempt that gets no answer") {
   CHECK(here.client.events().front() == "connecting to " + listener.local_address().to_string() + ": a deadline passed");
 }
 
+TEST_CASE("N1 tcp endpoints name hosts: a server listens on each address of the name, a client tries them") {
+  const descriptor_balance balance;
+  site here;
+  const auto server = here.listen("tcp://localhost:0");
+  const std::vector<address> bound = server->sockets();
+  REQUIRE_FALSE(bound.empty());
+  for (const address& each : bound) {
+    CHECK(each.is_loopback());
+    CHECK(each.port() == bound.front().port());
+  }
+  const connecting attempt = here.connect("tcp://LOCALHOST:" + std::to_string(bound.front().port()));
+  REQUIRE(here.run_until_both_made());
+  CHECK(here.client.connection()->info<peer_address>()->value == bound.front());
+  here.end_all();
+}
+
+TEST_CASE("N5 a name that is not known is told by the completion") {
+  const descriptor_balance balance;
+  site here;
+  resolver::of(here.scheduler).set_options({.lookup = [](const std::string&, ip_family, std::error_code& error) {
+    error = resolver_errc::unknown_name;
+    return std::vector<address>();
+  }});
+  const connecting attempt = here.connect("tcp://nowhere.example:80");
+  CHECK(run_until(here.scheduler, [&] { return !here.client.events().empty(); }));
+  CHECK(here.client.events().front() == "connecting to nowhere.example:80: no address for nowhere.example: the name is not known");
+}
+
+TEST_CASE("the options of a tcp client reach the attempt") {
+  const descriptor_balance balance;
+  site here;
+  ip_family asked = ip_family::any;
+  const auto server = here.listen("tcp://127.0.0.1:0");
+  const address bound = server->sockets()[0];
+  resolver::of(here.scheduler).set_options({.lookup = [&](const std::string&, ip_family family, std::error_code&) {
+    asked = family;
+    return std::vector{address("::1", bound.port()), bound};
+  }});
+  const connecting attempt = here.connect("tcp://there:80?family=ipv4&local=127.0.0.2&attempt_delay=0&first_family_count=3");
+  REQUIRE(here.run_until_both_made());
+  CHECK(asked == ip_family::v4);
+  CHECK(here.end.connection()->info<peer_address>()->value.host() == "127.0.0.2");
+  here.end_all();
+}
+
 TEST_CASE("the options of unix reach the file") {
   const descriptor_balance balance;
   const temporary_folder folder;
@@ -202,18 +248,20 @@ TEST_CASE("an unknown scheme is refused with those that are known") {
   check_refused("tpc://127.0.0.1:80", "\"tpc\" at 0 is not a scheme that this program knows; it knows tcp, unix, unix-abstract");
 }
 
-TEST_CASE("a tcp endpoint needs a numeric host and a port, and nothing else") {
+TEST_CASE("a tcp endpoint needs a host and a port, and nothing else") {
   const std::string form = "; expected a form such as tcp://127.0.0.1:7000";
   check_refused("tcp://", "at 6 there is no host" + form);
   check_refused("tcp://:80", "at 6 there is no host" + form);
   check_refused("tcp://127.0.0.1", "at 15 there is no port" + form);
   check_refused("tcp:127.0.0.1", "\"127.0.0.1\" at 4 is not a host and a port" + form);
   check_refused("tcp://127.0.0.1:80/index.html", "\"/index.html\" at 18 is a path, which tcp does not have" + form);
-  const std::string numeric = "is not an address; expected one such as 127.0.0.1 or [::1]";
-  check_refused("tcp://localhost:80", "\"localhost\" at 6 " + numeric);
-  check_refused("tcp://127.0.0.256:80", "\"127.0.0.256\" at 6 " + numeric);
-  check_refused("tcp://1.2.3:80", "\"1.2.3\" at 6 " + numeric);
-  check_refused("tcp://[fe80::1%nosuchinterface]:80", "\"fe80::1%nosuchinterface\" at 7 " + numeric);
+  const std::string host = "is neither an address nor a host name; expected one such as 127.0.0.1, [::1] or localhost";
+  check_refused("tcp://127.0.0.256:80", "\"127.0.0.256\" at 6 " + host);
+  check_refused("tcp://1.2.3:80", "\"1.2.3\" at 6 " + host);
+  check_refused("tcp://a..b:80", "\"a..b\" at 6 " + host);
+  check_refused("tcp://[fe80::1%nosuchinterface]:80", "\"fe80::1%nosuchinterface\" at 7 " + host);
+  check_refused("tcp://127.0.0.1:80?family=ipv6", "\"ipv6\" at 26 is not the family of the host; expected that, or any");
+  check_refused("tcp://[::1]:80?family=ipv4", "\"ipv4\" at 22 is not the family of the host; expected that, or any");
 }
 
 TEST_CASE("a unix endpoint needs a path that a socket can have") {
@@ -247,8 +295,8 @@ TEST_CASE("a bad option is refused at its place, with what it would have to be")
   const std::string common =
       "first_byte, idle, write_stall, lifetime, backlog, connect_timeout, high, low, max_write_buffer, close_timeout, linger";
   const std::string local = common + ", receive_descriptors";
-  check_refused("tcp://127.0.0.1:0?colour=red",
-                "\"colour\" at 18 is not a known option; expected one of " + common + ", nodelay, reuse_port, ipv6_only");
+  check_refused("tcp://127.0.0.1:0?colour=red", "\"colour\" at 18 is not a known option; expected one of " + common +
+                                                    ", nodelay, reuse_port, ipv6_only, attempt_delay, first_family_count, family, local");
   check_refused("unix:/x?nodelay=on", "\"nodelay\" at 8 is not a known option; expected one of " + local + ", mode, remove_stale");
   check_refused("unix-abstract:x?mode=0600", "\"mode\" at 16 is not a known option; expected one of " + local);
   check_refused("tcp://127.0.0.1:0?backlog=0", "\"0\" at 26 is not a value for backlog; expected a number from 1 to 65535");
@@ -260,6 +308,11 @@ TEST_CASE("a bad option is refused at its place, with what it would have to be")
   check_refused("tcp://127.0.0.1:0?linger=2h",
                 "\"2h\" at 25 is not a value for linger; expected a duration from 0 to 1h, such as 30s or 250ms");
   check_refused("tcp://127.0.0.1:0?high=64kb", "\"64kb\" at 23 is not a value for high; expected a size such as 65536, 64KiB or 1MiB");
+  check_refused("tcp://there:1?family=four", "\"four\" at 21 is not a value for family; expected one of any, ipv4, ipv6");
+  for (const char* wrong : {"there", "127.0.0.1:x", "unix:/x"})
+    check_refused("tcp://there:1?local=" + std::string(wrong), '"' + std::string(wrong) +
+                                                                   "\" at 20 is not a value for local; expected an address such as "
+                                                                   "127.0.0.1, ::1 or [::1]:7000");
   check_refused("unix:/x?mode=rw", "\"rw\" at 13 is not a value for mode; expected an octal mode such as 0660");
 }
 

@@ -110,9 +110,11 @@ connecting connect(loop& owner, const address& to, protocol_factory factory, con
                                 descriptor socket, const address& peer) {
     return std::make_unique<channel>(owner, std::move(socket), peer, stream, most);
   };
-  const std::error_code refused = names_a_place(to) ? std::error_code() : make_error_code(errc::bad_address);
-  return connecting(std::make_unique<detail::stream_connector>(
-      owner, detail::stream_connector::request{to, std::move(factory), make_channel, std::move(done), settings.connect_timeout, refused}));
+  auto made = std::make_unique<detail::stream_connector>(
+      owner,
+      detail::stream_connector::request{to.to_string(), std::move(factory), make_channel, std::move(done), settings.connect_timeout});
+  names_a_place(to) ? made->connect_to(to) : made->refuse(errc::bad_address);
+  return connecting(std::move(made));
 }
 
 result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings) {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "printable.hpp"
+
 namespace sluice {
 namespace {
 
@@ -37,15 +39,6 @@ result<addresses> failure(std::string_view host, std::error_code error, const st
 
 result<addresses> failure(std::string_view host, std::error_code error) { return failure(host, error, error.message()); }
 
-// For a name that may hold anything.
-std::string printable(std::string_view name) {
-  constexpr std::size_t enough = 80;
-  std::string shown(name.substr(0, enough));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c <= ' ' || c > '~' || c == '"'; }, '?');
-  return '"' + shown + (name.size() > enough ? "…" : "") + '"';
-}
-
 bool is_of(const address& value, ip_family family) noexcept {
   switch (family) {
     case ip_family::any: return true;
@@ -74,6 +67,7 @@ detail::name_answer look_up(const lookup_function& ask, const detail::name_key& 
   try {
     std::error_code error;
     addresses found = ask(key.host, key.family, error);
+    std::erase_if(found, [](const address& each) { return !each.is_ip(); });
     if (!error && found.empty()) error = resolver_errc::no_address;
     return shared(error ? failure(key.host, error) : result(std::move(found)));
   } catch (...) {
@@ -186,7 +180,7 @@ detail::name_answer resolver::state::known(std::string_view host, const detail::
   std::error_code not_numeric;
   const address numeric = address::ip(host, 0, not_numeric);
   if (!not_numeric) return shared(is_of(numeric, key.family) ? addresses{numeric} : failure(host, resolver_errc::no_address));
-  if (!is_host_name(host)) return shared(failure(printable(host), resolver_errc::bad_name));
+  if (!is_host_name(host)) return shared(failure(detail::printable(host), resolver_errc::bad_name));
   ++counters.queries;
   auto answer = cache.find(key, owner.now());
   if (answer != nullptr) ++counters.cache_hits;

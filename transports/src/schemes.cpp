@@ -7,7 +7,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -62,19 +64,64 @@ Options read(const option_table<stream_settings<Options>>& table, const endpoint
   return settings;
 }
 
+// An address to come from, with or without a port.
+bool set_local(address& local, std::string_view text) {
+  std::error_code error;
+  local = address::ip(text, 0, error);
+  if (error) local = address::parse(text, error);
+  return !error && local.is_ip();
+}
+
 tcp::options tcp_options(const endpoint& from) {
   using settings = stream_settings<tcp::options>;
   auto table = stream_table<tcp::options>();
   table.flag("nodelay", &settings::nodelay).flag("reuse_port", &settings::reuse_port).flag("ipv6_only", &settings::ipv6_only);
+  table.duration("attempt_delay", &settings::attempt_delay, 0s, 1h)
+      .integer("first_family_count", &settings::first_family_count, 0, 1000)
+      .choice("family", &settings::family, {{"any", ip_family::any}, {"ipv4", ip_family::v4}, {"ipv6", ip_family::v6}})
+      .custom("local", "an address such as 127.0.0.1, ::1 or [::1]:7000",
+              [](settings& all, std::string_view text) { return set_local(all.local, text); });
   return read(table, from);
 }
 
-address tcp_address(const endpoint& from) {
+host_port tcp_host(const endpoint& from, ip_family family) {
   const host_port where = from.require_host_port();
+  std::error_code not_numeric;
+  const address numeric = address::ip(where.host, where.port, not_numeric);
+  if (not_numeric && !is_host_name(where.host))
+    throw bad_endpoint(
+        from.error_at(endpoint_part::host, "is neither an address nor a host name; expected one such as 127.0.0.1, [::1] or localhost"));
+  if (family == (numeric.is_v4() ? ip_family::v6 : ip_family::v4) && !not_numeric)
+    throw bad_endpoint(from.error_at(where_is(from, "family"), "is not the family of the host; expected that, or any"));
+  return where;
+}
+
+// Asks the system's resolver and waits for it, as the whole call does.
+std::vector<address> tcp_addresses(const endpoint& from, ip_family family) {
+  const host_port where = tcp_host(from, family);
   std::error_code error;
-  address result = address::ip(where.host, where.port, error);
-  if (error) throw bad_endpoint(from.error_at(endpoint_part::host, "is not an address; expected one such as 127.0.0.1 or [::1]"));
-  return result;
+  const address numeric = address::ip(where.host, where.port, error);
+  if (!error) return {numeric};
+  std::vector<address> found = system_lookup(std::string(where.host), family, error);
+  if (error) throw std::system_error(error, "listening on " + from.to_string());
+  for (address& each : found) each = each.with_port(where.port);
+  return found;
+}
+
+// Of the ports that the system chooses, the first one serves all addresses of a name.
+std::unique_ptr<server> listen_tcp(loop& owner, const endpoint& at, protocol_factory factory) {
+  const tcp::options settings = tcp_options(at);
+  const std::vector<address> addresses = tcp_addresses(at, settings.family);
+  auto made = std::make_unique<tcp::server>(owner, std::move(factory), settings);
+  std::uint16_t port = addresses.front().port();
+  for (const address& each : addresses) port = made->listen(each.with_port(port)).port();
+  return made;
+}
+
+connecting connect_tcp(loop& owner, const endpoint& to, protocol_factory factory, connect_handler done) {
+  const tcp::options settings = tcp_options(to);
+  const host_port where = tcp_host(to, settings.family);
+  return tcp::connect(owner, where.host, where.port, std::move(factory), std::move(done), settings);
 }
 
 [[noreturn]] void throw_bad_name(const endpoint& from, std::error_code error) {
@@ -134,7 +181,7 @@ void add_stream(scheme_table& table, const char* name, ReadAddress read_address,
 scheme_table transport_schemes() {
   scheme_table table;
   const auto abstract_options = [](const endpoint& from) { return read(local_table(), from); };
-  add_stream<tcp::server, tcp::connect>(table, "tcp", tcp_address, tcp_options);
+  table.add("tcp", listen_tcp, connect_tcp);
   add_stream<local::server, local::connect>(table, "unix", path_address, path_options);
   add_stream<local::server, local::connect>(table, "unix-abstract", abstract_address, abstract_options);
   return table;

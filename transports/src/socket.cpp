@@ -4,6 +4,7 @@
 #include <sluice/error.hpp>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -43,6 +44,16 @@ std::error_code bind_socket(int socket, const address& to) noexcept {
   sockaddr_storage storage{};
   const socklen_t size = to_sockaddr(to, storage);
   return ::bind(socket, reinterpret_cast<const sockaddr*>(&storage), size) == 0 ? std::error_code() : last_error();
+}
+
+std::error_code bind_outgoing(int socket, const address& from) noexcept {
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  if (from.is_ip() && from.port() == 0) set_option(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);  // what lacks it does without
+#endif
+  if (from.port() == 0) return bind_socket(socket, from);
+  // Attempts on several addresses, and one soon after another, come from the same port.
+  const std::error_code error = set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+  return error ? error : bind_socket(socket, from);
 }
 
 std::error_code set_option(int socket, int level, int name, int value) noexcept {

@@ -12,6 +12,8 @@ namespace sluice::detail {
 // Non-blocking and close-on-exec, of the address's family.
 descriptor open_stream_socket(const address& family_of, std::error_code& error) noexcept;
 std::error_code bind_socket(int socket, const address& to) noexcept;
+// As above, for a socket that is to connect; port 0 is chosen when it does, so that sockets to different peers can share one.
+std::error_code bind_outgoing(int socket, const address& from) noexcept;
 std::error_code set_option(int socket, int level, int name, int value) noexcept;
 // The next waiting connection and its peer; not open, with errno set, if there is none.
 descriptor accept_socket(int listener, address& peer) noexcept;

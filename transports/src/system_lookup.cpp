@@ -55,6 +55,7 @@ std::vector<address> system_lookup(const std::string& host, ip_family family, st
     const address one = detail::from_sockaddr(each->ai_addr, each->ai_addrlen);
     if (one.is_ip() && std::find(found.begin(), found.end(), one) == found.end()) found.push_back(one);
   }
+  if (!error && found.empty()) error = resolver_errc::no_address;
   return found;
 }
 

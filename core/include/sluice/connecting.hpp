@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <system_error>
 #include <utility>
 
+#include <sluice/address.hpp>
 #include <sluice/result.hpp>
 #include <sluice/transport.hpp>
 
@@ -12,6 +15,20 @@ namespace sluice {
 /// Told how an attempt to connect ended: after `connection_made` with the transport (which may be closing by then), or with the error.
 /// Exactly once, in a later turn than the call that began the attempt, and never after the attempt was cancelled (rules L2, N7, N10).
 using connect_handler = std::function<void(result<transport&>)>;
+
+/// How the attempt on one address ended, where a call to connect may make several (rule N5).
+struct connect_attempt {
+  address to;
+  /// Empty: this is the connection. `errc::cancelled`: another address was faster. `errc::timed_out`: no answer came in the time of the whole.
+  std::error_code error;
+  /// When it began, from the call on; the time that resolving the name took is in it.
+  std::chrono::nanoseconds began{};
+  std::chrono::nanoseconds took{};
+};
+
+/// Told of each attempt when it has ended, before anything follows from that, in a later turn than the call that connects. It may cancel the
+/// whole; what it throws goes to the error hook. Attempts that were under way when the whole was cancelled are not told.
+using connect_observer = std::function<void(const connect_attempt&)>;
 
 /// An attempt to connect that is under way. Destroying or cancelling it ends the attempt: no `connection_made`, no completion, nothing left
 /// open. Once the connection is made this object has no more to do with it.

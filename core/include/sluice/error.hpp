@@ -34,7 +34,8 @@ enum class errc {
   write_stalled,       ///< The peer took nothing of what waited within `stream_options::write_stall_timeout`.
   lifetime_over,       ///< The connection lasted longer than `stream_options::lifetime` and did not end when asked to.
   memory_budget,       ///< All connections together hold back more than `scheduler::set_memory_budget` allows.
-  descriptors_lost     ///< Descriptors that the peer passed could not be received; see `local::take_descriptor`.
+  descriptors_lost,    ///< Descriptors that the peer passed could not be received; see `local::take_descriptor`.
+  connect_failed       ///< Several addresses were tried and failed for different reasons; `result::detail()` names each with its own.
 };
 
 /// Category of `errc`; its name is "sluice".

@@ -99,8 +99,11 @@ class protocol_queue {
   std::shared_ptr<std::deque<protocol_ptr>> waiting_ = std::make_shared<std::deque<protocol_ptr>>();
 };
 
+template <typename Settings>
+using connect_function = connecting (*)(loop&, const address&, protocol_factory, connect_handler, const Settings&);
+
 /// The near end connects, or accepts if `near_accepts`.
-template <typename Server, typename Settings, auto Connect>
+template <typename Server, typename Settings, connect_function<Settings> Connect>
 class socket_fixture final : public transport_fixture {
  public:
   socket_fixture(address at, bool near_accepts) : near_accepts_(near_accepts), server_(driver_.loop(), accepted_.factory(), settings()) {

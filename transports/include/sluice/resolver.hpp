@@ -39,7 +39,8 @@ enum class ip_family : std::uint8_t {
   v6
 };
 
-/// Asks for the addresses of `host`, best first, and may block. An empty list without an error counts as `resolver_errc::no_address`.
+/// Asks for the IP addresses of `host`, best first, and may block. An empty list without an error counts as `resolver_errc::no_address`.
+/// Where an address has a port other than 0, whoever connects by name uses it instead of the one that was asked for.
 using lookup_function = std::function<std::vector<address>(const std::string& host, ip_family family, std::error_code& error)>;
 
 /// What the system knows, with getaddrinfo: its hosts file, name servers and order of preference (RFC 6724). Any thread; blocks. Every

@@ -2,13 +2,19 @@
 
 #include <sluice/address.hpp>
 #include <sluice/connecting.hpp>
+#include <sluice/descriptor.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/protocol.hpp>
+#include <sluice/resolver.hpp>
+#include <sluice/result.hpp>
 #include <sluice/server.hpp>
 #include <sluice/transport.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -25,8 +31,24 @@ struct options {
   bool reuse_port = false;
   /// An IPv6 socket takes no IPv4 connections.
   bool ipv6_only = true;
-  /// How long an outgoing connection may take to be made before it fails with `errc::timed_out`; 0 leaves it to the system.
+  /// How long an outgoing connection may take to be made, from the call on and with all that it takes, before it fails with
+  /// `errc::timed_out`; 0 leaves it to the system.
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
+  /// How long an attempt on one address of a name is waited for before the next begins beside it; at least 10 ms. 0: the next begins when it
+  /// has failed.
+  std::chrono::milliseconds attempt_delay = std::chrono::milliseconds(250);
+  /// How many addresses of the first family are tried before the families take turns; 0 keeps the resolver's order. Unset: 1, or 0 without
+  /// an `attempt_delay`.
+  std::optional<unsigned> first_family_count = {};
+  /// What addresses of a name are wanted; a numeric host of the other family is an error.
+  ip_family family = ip_family::any;
+  /// Where outgoing connections come from; empty leaves it to the system, and so does port 0 for the port. Addresses of another family are
+  /// not tried (rule N6).
+  address local = {};
+  /// Who resolves names, and outlives the attempt; null: `resolver::of(loop)`.
+  sluice::resolver* resolver = nullptr;
+  /// Told of each attempt on an address.
+  connect_observer on_attempt = {};
   /// Flow control and closing of each connection.
   stream_options stream = {};
 };
@@ -61,5 +83,11 @@ class server final : public sluice::server {
 /// Connects to `to`. `factory` is called when the connection is there; then the protocol gets `connection_made`, then `done` is called (rules
 /// L2, N10). Errors, the immediate ones too, are told to `done` in a later turn. Throws only `std::bad_alloc`.
 connecting connect(loop& owner, const address& to, protocol_factory factory, connect_handler done = {}, const options& settings = {});
+
+/// Connects to a host by name: resolves it and tries its addresses, each a while after the one before, until one answers (rules N1–N5). The
+/// first connection is kept and all other attempts are closed. `result::detail()` of a failure names each address with its own error; its
+/// code is the one that all have in common, else `errc::connect_failed`, or the resolver's. A numeric host is an address like any other.
+connecting connect(loop& owner, std::string_view host, std::uint16_t port, protocol_factory factory, connect_handler done = {},
+                   const options& settings = {});
 
 }  // namespace sluice::tcp
