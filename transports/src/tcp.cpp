@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "adopt.hpp"
 #include "printable.hpp"
 #include "socket.hpp"
 #include "stream_connector.hpp"
@@ -69,6 +70,11 @@ connecting connect(loop& owner, std::string_view host, std::uint16_t port, proto
   resolver& names = settings.resolver != nullptr ? *settings.resolver : resolver::of(owner);
   made->connect_to({names, host, settings.family, port, first_family_count(settings)});
   return connecting(std::move(made));
+}
+
+result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings) {
+  const auto is_tcp = [](const address& own) { return own.is_ip(); };
+  return detail::adopt(std::move(connected), {"a connected TCP socket", is_tcp, channels_of(owner, settings)}, std::move(upper));
 }
 
 }  // namespace sluice::tcp

@@ -90,4 +90,7 @@ connecting connect(loop& owner, const address& to, protocol_factory factory, con
 connecting connect(loop& owner, std::string_view host, std::uint16_t port, protocol_factory factory, connect_handler done = {},
                    const options& settings = {});
 
+/// Makes a transport of a connected TCP socket that somebody else made (rule N8); everything else as for `local::adopt`.
+result<transport&> adopt(loop& owner, descriptor connected, protocol_ptr upper, const options& settings = {});
+
 }  // namespace sluice::tcp
