@@ -159,8 +159,8 @@ send_result channel::send(std::span<const const_bytes> parts) {
   return result;
 }
 
-// Descriptors go in a message that begins with their byte and ends before the byte of the next ones. A failure behind bytes that were taken is
-// told by the next attempt.
+// Descriptors go in a message that begins with their byte and ends before the byte of the next ones. A failure behind bytes that were taken
+// is told at once: the system may tell it only once.
 send_result channel::send_in_order(std::span<const const_bytes> parts) {
   const std::uint64_t begin = counters().bytes_sent;
   std::array<const_bytes, most_parts> room;
@@ -170,7 +170,7 @@ send_result channel::send_in_order(std::span<const const_bytes> parts) {
     const auto now = slice(parts, taken, passing_->reach(begin + taken, descriptors), room);
     if (now.empty()) return taken;
     const send_result result = descriptors == 0 ? descriptor_channel::send(now) : send_with_descriptors(now, descriptors);
-    if (result.failed() && taken == 0) return result;
+    if (result.failed()) return result;
     taken += result.taken();
     if (!result.took(total_of(now))) return taken;
   }
