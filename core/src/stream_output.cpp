@@ -8,8 +8,6 @@
 
 namespace sluice {
 
-using state = connection_machine::state;
-
 namespace {
 
 constexpr std::size_t most_parts = 2 * detail::cork::max_parts;  // of one call of `send`
@@ -83,8 +81,7 @@ write_status stream_transport::write_specially(std::span<const const_bytes> part
 
 write_status stream_transport::drop_write() noexcept {
   ++scheduler_->counters_.dropped_writes;
-  const bool after_eof = machine_.current() >= state::ending && machine_.current() <= state::both_ended;
-  if (after_eof && !has(misuse_told)) {
+  if (machine_.output_was_ended() && !has(misuse_told)) {
     set(misuse_told);
     scheduler_->report_misuse(id(), "write after write_eof");
   }

@@ -17,6 +17,10 @@ std::error_code stream_transport::upgrade(std::unique_ptr<layer> between, protoc
     scheduler_->report_misuse(id(), "upgrade: the layer is null");
     return errc::misuse;
   }
+  if (machine_.output_was_ended()) {
+    scheduler_->report_misuse(id(), "upgrade after write_eof: a layer could not send");
+    return errc::misuse;
+  }
   return schedule_switch(std::move(between), std::move(next), unread);
 }
 

@@ -62,6 +62,8 @@ class connection_machine {
   bool is_closing() const noexcept { return state_ >= state::flushing; }
   /// `write` takes bytes.
   bool takes_output() const noexcept { return state_ <= state::peer_ended; }
+  /// The user has ended the output and not closed: a further `write` is misuse (rule W4).
+  bool output_was_ended() const noexcept { return state_ >= state::ending && state_ <= state::both_ended; }
   /// Received bytes go to the protocol.
   bool delivers_input() const noexcept;
   /// The protocol has been told of the connection and not yet of its loss.

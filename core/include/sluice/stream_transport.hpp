@@ -148,7 +148,7 @@ class stream_transport : public transport, private detail::event_node {
   bool input_ended() const noexcept { return has(peer_done); }
 
  private:
-  // The hooks. They do their work and return; none is called before `start` or after `release`.
+  // The hooks. They do their work and return; none is called before `start` or after `release`, and none may throw: a failure is a result.
 
   /// Report input by `received` and `received_eof` from now on.
   virtual void start_reading() = 0;

@@ -130,7 +130,8 @@ class transport {
 
   /// Puts `between` between this transport and `next`, at the moment that `set_protocol` would switch. The present protocol is kept, and
   /// hears nothing, until the layer has established itself; then `next` gets `connection_made` with the layer as its transport. If the
-  /// layer fails, or the connection ends before, the present protocol gets `connection_lost` and `next` is destroyed unseen (rule V5).
+  /// layer fails, or the connection ends before, the present protocol gets `connection_lost` and `next` is destroyed unseen (rule V5). After
+  /// `write_eof` it is misuse, and nothing happens: no layer could send.
   virtual std::error_code upgrade(std::unique_ptr<layer> between, protocol_ptr next, const_bytes unread = {}) = 0;
 
   /// The scheduler that this transport runs on.

@@ -41,6 +41,7 @@ constexpr exception_row exceptions[] = {
     {"E11", &capabilities::half_close, no_half_close},
     {"C4 an end of the peer's", &capabilities::half_close, no_half_close},
     {"C5 reset reaches", &capabilities::reset, no_reset},
+    {"V5 an upgrade after write_eof", &capabilities::half_close, no_half_close},
     {"I1 addresses", &capabilities::addresses, "the medium has no addresses"},
     {"I2 addresses", &capabilities::addresses, "the medium has no addresses"},
     {"I4", &capabilities::credentials, "the medium knows no credentials of the peer; Unix sockets do"},

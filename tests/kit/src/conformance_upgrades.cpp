@@ -148,6 +148,19 @@ constexpr conformance_case success_cases[] = {
        check_parked_told(t, upgrade);
        t.check_reason(t.near, errc::timed_out);
      }},
+    {"V5 an upgrade after write_eof is misuse and changes nothing",
+     [](trial& t) {
+       t.far.on_eof = [] { return eof::keep_open; };
+       t.connect();
+       t.near_end().write_eof();
+       recording_protocol& next = t.another();
+       const auto error = t.near_end().upgrade(std::make_unique<handshaking_layer>(t.scheduler()), borrow(next));
+       t.check(error == errc::misuse, "upgrade should answer errc::misuse");
+       t.expect_report(error_source::misuse, "upgrade after write_eof");
+       t.far_end().write("still heard");
+       t.wait_received(t.near, 11);
+       t.check_trace(next, "");
+     }},
     {"V5 a close inside the handshake tells the parked protocol",
      [](trial& t) {
        upgrade_in_progress upgrade(t);
