@@ -15,6 +15,7 @@
 #include <doctest/doctest.h>
 #include <sluice/error.hpp>
 #include <sluice/info.hpp>
+#include <sluice/shutdown.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
 #include "socket_kit.hpp"
@@ -520,4 +521,17 @@ TEST_CASE("N1 attempts on one name share a lookup, and what is remembered needs 
   const connecting third = here.connect();
   CHECK(run_until(here.scheduler, [&] { return here.end.count("failed") == 3; }));
   CHECK(here.book->asked == 1);
+}
+
+TEST_CASE("L18 N7 a shutdown ends an attempt that is under way") {
+  const descriptor_balance balance;
+  const full_house never;
+  client here({never.at});
+  const connecting attempt = here.connect();
+  bool ended = false;
+  shutdown(here.scheduler, 1h, [&](const shutdown_report&) { ended = true; });
+  REQUIRE(here.run_until_completed());
+  CHECK(here.code == errc::cancelled);
+  CHECK(here.detail == "connecting to there:9: this program is shutting down");
+  CHECK(ended);
 }

@@ -38,6 +38,10 @@ void stream_connector::scheduler_ends() noexcept {
   const auto last = std::move(self_);
 }
 
+void stream_connector::shut_down() {
+  if (!error_) refuse(errc::cancelled, "this program is shutting down");
+}
+
 void stream_connector::let_go() noexcept {
   query_.cancel();
   under_way_.clear();
@@ -202,6 +206,7 @@ void stream_connector::fail() {
 // The handler may destroy this object.
 void stream_connector::finish(const result<transport&>& outcome, const connect_handler& done) {
   in_progress_ = false;
+  deadline_.stop();  // started again if a callback has begun a shutdown
   const auto last = std::move(self_);
   if (done == nullptr) return;
   unique_function call = [&] { done(outcome); };

@@ -60,6 +60,7 @@ class stream_connector final : public connecting::attempt, private resource, pri
   using action = happy_eyeballs_machine::action;
 
   void scheduler_ends() noexcept override;
+  void shut_down() override;
   void attempt_ended(socket_attempt& ended, std::error_code error) override;
   void resolved(const result<std::vector<address>>& found, std::uint16_t port, unsigned first_family_count);
   bool is_candidate(const address& to) const noexcept;
