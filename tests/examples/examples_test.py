@@ -3,10 +3,12 @@
 
 usage: examples_test.py BUILD_FOLDER_OF_THE_EXAMPLES CASE
 """
+import contextlib
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -169,6 +171,89 @@ def custom_layer_shows_the_message_and_the_wire():
 def custom_transport_brings_back_every_byte():
     out = subprocess.run([os.path.join(FOLDER, "custom_transport")], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
     assert out == "67108864 bytes went through shared memory and came back: an orderly end\n", out
+
+
+def run(name, *arguments):
+    return subprocess.run([os.path.join(FOLDER, name), *arguments], capture_output=True, text=True, timeout=PATIENCE)
+
+
+def bound(host, port=0):
+    made = socket.socket()
+    made.settimeout(PATIENCE)
+    made.bind((host, port))
+    return made
+
+
+def tcp_client_says_its_words_and_prints_the_answer():
+    with program("echo", "tcp://localhost:0") as echo:
+        said = echo.process.stdout.readline()
+        port = int(re.fullmatch(r"listening on tcp://localhost:(\d+)\n", said)[1])
+        done = run("tcp_client", f"tcp://localhost:{port}?connect_timeout=10s", "--say", "hello")
+        assert (done.returncode, done.stdout) == (0, "hello"), done
+        assert re.fullmatch(rf"connected to (127\.0\.0\.1|\[::1\]):{port}\n", done.stderr), done
+        echo.stop()
+
+
+def tcp_client_comes_back_until_there_is_an_answer():
+    listener = bound("127.0.0.1")
+    port = listener.getsockname()[1]
+    command = [os.path.join(FOLDER, "tcp_client"), f"tcp://127.0.0.1:{port}", "--say", "hello"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert re.fullmatch(rf"connecting to 127.0.0.1:{port}: ECONNREFUSED: .*; again in \d+ ms\n", process.stderr.readline())
+        listener.listen()
+        peer, _ = listener.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()  # a reset
+        peer, _ = listener.accept()
+        peer.sendall(b"at last")
+        assert read_to_the_end(peer) == b"hello"
+        peer.close()
+        out, err = process.communicate(timeout=PATIENCE)
+        assert out == "at last" and process.returncode == 0, (out, err)
+        assert re.search(r"(ECONNRESET|EPIPE): .*; again in \d+ ms\n", err), err
+    listener.close()
+
+
+def tcp_client_gives_up_in_the_end():
+    listener = bound("127.0.0.1")
+    port = listener.getsockname()[1]
+    done = run("tcp_client", f"tcp://127.0.0.1:{port}", "--attempts", "2")
+    assert done.returncode == 1 and done.stderr.endswith("; that was the last attempt\n") and done.stderr.count("\n") == 2, done
+    listener.listen()
+    done = run("tcp_client", f"tcp://127.0.0.1:{port}?idle=50ms", "--attempts", "1")
+    assert done.returncode == 1 and "within idle_timeout; that was the last attempt\n" in done.stderr, done
+    listener.close()
+    assert '"colour" at 18 is not a known option' in refused("tcp_client", "tcp://127.0.0.1:1?colour=red")
+
+
+def full_house(port):
+    """A listener that takes no more clients, and its only one."""
+    house = bound("127.0.0.2", port)
+    house.listen(0)
+    guest = socket.create_connection(("127.0.0.2", port), PATIENCE)
+    return house, guest
+
+
+def happy_eyeballs_shows_each_attempt():
+    there = bound("127.0.0.1")
+    there.listen()
+    port = there.getsockname()[1]
+    here = ["--as", "127.0.0.2", "--as", "::1", "--as", "127.0.0.1"]
+    time_at, time_for = r" +\d+\.\d ms +", r" after \d+\.\d ms\n"
+    with contextlib.ExitStack() as open_sockets:
+        open_sockets.enter_context(there)
+        for each in full_house(port):
+            open_sockets.enter_context(each)
+        done = run("happy_eyeballs", "there", str(port), *here, "--delay", "20")
+        assert done.returncode == 0, done
+        expected = (rf"{time_at}\[::1\]:{port} +ECONNREFUSED: connection refused{time_for}"
+                    rf"{time_at}127\.0\.0\.1:{port} +connected{time_for}"
+                    rf"{time_at}127\.0\.0\.2:{port} +given up, as another was faster{time_for}there is a connection\n")
+        assert re.fullmatch(expected, done.stdout), done.stdout
+        done = run("happy_eyeballs", "there", str(port), "--as", "127.0.0.2", "--timeout", "50")
+        assert done.returncode == 1, done
+        assert done.stdout.endswith(f"connecting to there:{port}: a deadline passed; 127.0.0.2:{port}: no answer\n"), done.stdout
+    assert '"nowhere" is not a numeric host' in refused("happy_eyeballs", "there", "80", "--as", "nowhere")
 
 
 def kv_server_serves_redis_cli_and_redis_benchmark():
