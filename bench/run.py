@@ -70,11 +70,12 @@ class bench:
 
     def run(self, works):
         machine.check_build(self._chosen.build)
+        others = machine.other_work()
         self._head()
         for work in works:
             progress(f"{work.name}: {work.title}" if work != ENGINE else ENGINE)
             self._say(self._engine() if work == ENGINE else self._compare(work))
-        self._say(f"Load average at the end: {machine.load_average()}.")
+        self._say(f"Other work on the machine meanwhile: {others.share():.0%} of all cores.")
         if self._chosen.output:
             self._chosen.output.write_text("\n\n".join(self._lines) + "\n")
             print(f"written: {self._chosen.output}")

@@ -1,4 +1,4 @@
-"""Where figures come from: the machine, the programs that it ran, and how much else it did."""
+"""Where figures come from: the machine, the programs that it ran, and what else it did."""
 import datetime
 import json
 import os
@@ -7,6 +7,7 @@ import platform
 import re
 import shlex
 import subprocess
+import time
 
 from . import processes
 
@@ -48,8 +49,28 @@ def check_build(build):
                                 "figures are taken from a release build")
 
 
-def load_average():
-    return "{:.2f} {:.2f} {:.2f}".format(*os.getloadavg())
+class other_work:
+    """What else the machine does from now on: work of other processes, and time that a host below takes from it."""
+
+    def __init__(self):
+        self._begin = self._read()
+
+    @staticmethod
+    def _read():
+        stat = pathlib.Path("/proc/stat").read_text()
+        return time.monotonic(), not_idle(stat) / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+
+    def share(self):
+        """Of all cores, from 0 to 1; our own processes count once they have ended."""
+        elapsed, all_work, own = (end - begin for begin, end in zip(self._begin, self._read(), strict=True))
+        return max(0.0, all_work - own) / (elapsed * os.cpu_count())
+
+
+def not_idle(stat):
+    """Clock ticks in which any core did some process's work or was not to be had. Interrupts are left out, as they are mostly our messages,
+    which the kernel books on no process."""
+    user, nice, system, _idle, _wait, _irq, _softirq, steal = map(int, stat.split("\n", 1)[0].split()[1:9])
+    return user + nice + system + steal
 
 
 def description(build, places):
@@ -64,5 +85,4 @@ def description(build, places):
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "compiler": f"{compiler(build)}, -O{options['optimization']}",
         "libuv": first_line(["pkg-config", "--modversion", "libuv"]),
-        "load average before": load_average(),
     }

@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, sys.argv.pop(1))
 sys.dont_write_bytecode = True
-from runner import budgets, measure, processes, summary, workloads  # noqa: E402
+from runner import budgets, machine, measure, processes, summary, workloads  # noqa: E402
 
 
 def entry(name, value):
@@ -93,6 +93,14 @@ class budgets_test(unittest.TestCase):
             for each in budgets.parse(file.read()):
                 self.assertIn(each.work, [work.name for work in workloads.all_workloads()])
                 self.assertIn(each.figure, summary.FIGURES)
+
+
+class machine_test(unittest.TestCase):
+    def test_idle_time_and_interrupts_are_not_work(self):
+        self.assertEqual(machine.not_idle("cpu  1 10 100 7 7 7 7 1000 7 7\ncpu0 9 9 9 9 9 9 9 9 9 9\n"), 1111)
+
+    def test_other_work_is_a_share(self):
+        self.assertGreaterEqual(machine.other_work().share(), 0)
 
 
 class processes_test(unittest.TestCase):
