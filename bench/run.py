@@ -75,7 +75,7 @@ class bench:
         for work in works:
             progress(f"{work.name}: {work.title}" if work != ENGINE else ENGINE)
             self._say(self._engine() if work == ENGINE else self._compare(work))
-        self._say(f"Other work on the machine meanwhile: {others.share():.0%} of all cores.")
+        self._say(f"Other work on the machine meanwhile: {100 * others.share():.0f} % of all cores.")
         if self._chosen.output:
             self._chosen.output.write_text("\n\n".join(self._lines) + "\n")
             print(f"written: {self._chosen.output}")

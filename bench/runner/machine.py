@@ -67,8 +67,8 @@ class other_work:
 
 
 def not_idle(stat):
-    """Clock ticks in which any core did some process's work or was not to be had. Interrupts are left out, as they are mostly our messages,
-    which the kernel books on no process."""
+    """Clock ticks in which any core did some process's work or was not to be had. Interrupts are left out: they are mostly our messages on
+    their way, which not every kernel counts as time of our processes."""
     user, nice, system, _idle, _wait, _irq, _softirq, steal = map(int, stat.split("\n", 1)[0].split()[1:9])
     return user + nice + system + steal
 
