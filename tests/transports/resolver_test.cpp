@@ -134,16 +134,18 @@ TEST_CASE("a name that no host can have fails without anybody being asked") {
 
 TEST_CASE("host names are letters, digits, hyphens and underscores in labels that are not too long") {
   const std::string label(63, 'l');
+  std::string three_labels;
+  for (int i = 0; i < 3; ++i) three_labels.append(label).append(1, '.');
   for (const std::string& good :
        {std::string("localhost"), std::string("a"), std::string("_sip.x-1.example.org"), std::string("example.org."),
-        std::string("3com.com"), label + ".org", label + '.' + label + '.' + label + '.' + std::string(61, 'e')}) {
+        std::string("3com.com"), label + ".org", three_labels + std::string(61, 'e')}) {
     CAPTURE(good);
     CHECK(is_host_name(good));
   }
   for (const std::string& bad :
        {std::string(), std::string("."), std::string(".a"), std::string("a.."), std::string("a:b"), std::string("a%b"), std::string("a/b"),
         std::string("m\xc3\xbcnchen.de"), std::string("a\0b", 3), label + "l.org", std::string("1.2.3"), std::string("127.1"),
-        std::string("0x7f.0X1f"), std::string("a.0x"), label + '.' + label + '.' + label + '.' + std::string(62, 'e')}) {
+        std::string("0x7f.0X1f"), std::string("a.0x"), three_labels + std::string(62, 'e')}) {
     CAPTURE(bad);
     CHECK_FALSE(is_host_name(bad));
   }

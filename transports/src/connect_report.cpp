@@ -40,7 +40,7 @@ std::string describe_failures(const std::vector<connect_attempt>& failed, const 
 
 std::string describe_timeout(const std::vector<address>& addresses, std::size_t begun, const std::vector<connect_attempt>& failed,
                              const std::string& target) {
-  const std::string passed = make_error_code(errc::timed_out).message();
+  std::string passed = make_error_code(errc::timed_out).message();
   if (addresses.empty()) return passed + " before the name was resolved";
   if (addresses.size() == 1 && addresses.front().to_string() == target) return passed;
   std::string text;

@@ -198,7 +198,7 @@ std::shared_ptr<resolver::flight> resolver::state::ask(const detail::name_key& k
     ++counters.shared;
     return *found;
   }
-  const auto one = begin(key, flight::phase::asked);
+  auto one = begin(key, flight::phase::asked);
   const auto work = [lookup = lookup, key] { return look_up(*lookup, key); };
   const auto completion = [this, weak = std::weak_ptr(one)](job_result<detail::name_answer> outcome) {
     if (const auto back = weak.lock()) looked_up(back, std::move(outcome));
