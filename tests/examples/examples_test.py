@@ -226,23 +226,27 @@ def tcp_client_gives_up_in_the_end():
     assert '"colour" at 18 is not a known option' in refused("tcp_client", "tcp://127.0.0.1:1?colour=red")
 
 
-def full_house(port):
-    """A listener that takes no more clients, and its only one."""
-    house = bound("127.0.0.2", port)
-    house.listen(0)
-    guest = socket.create_connection(("127.0.0.2", port), PATIENCE)
-    return house, guest
+def open_and_full_house():
+    """Two listeners with one port: the second takes no more clients than the one that is its guest."""
+    while True:
+        there = bound("127.0.0.1")
+        there.listen()
+        try:
+            house = bound("127.0.0.2", there.getsockname()[1])
+        except OSError:  # somebody has it
+            there.close()
+            continue
+        house.listen(0)
+        return there, house, socket.create_connection(house.getsockname(), PATIENCE)
 
 
 def happy_eyeballs_shows_each_attempt():
-    there = bound("127.0.0.1")
-    there.listen()
-    port = there.getsockname()[1]
+    sockets = open_and_full_house()
+    port = sockets[0].getsockname()[1]
     here = ["--as", "127.0.0.2", "--as", "::1", "--as", "127.0.0.1"]
     time_at, time_for = r" +\d+\.\d ms +", r" after \d+\.\d ms\n"
     with contextlib.ExitStack() as open_sockets:
-        open_sockets.enter_context(there)
-        for each in full_house(port):
+        for each in sockets:
             open_sockets.enter_context(each)
         done = run("happy_eyeballs", "there", str(port), *here, "--delay", "20")
         assert done.returncode == 0, done

@@ -19,7 +19,8 @@ using connect_handler = std::function<void(result<transport&>)>;
 /// How the attempt on one address ended, where a call to connect may make several (rule N5).
 struct connect_attempt {
   address to;
-  /// Empty: this is the connection. `errc::cancelled`: another address was faster. `errc::timed_out`: no answer came in the time of the whole.
+  /// Empty: this is the connection. `errc::cancelled`: another address was faster, or the program shuts down. `errc::timed_out`: no answer came
+  /// in the time of the whole.
   std::error_code error;
   /// When it began, from the call on; the time that resolving the name took is in it.
   std::chrono::nanoseconds began{};

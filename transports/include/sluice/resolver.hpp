@@ -43,8 +43,8 @@ enum class ip_family : std::uint8_t {
 /// Where an address has a port other than 0, whoever connects by name uses it instead of the one that was asked for.
 using lookup_function = std::function<std::vector<address>(const std::string& host, ip_family family, std::error_code& error)>;
 
-/// What the system knows, with getaddrinfo: its hosts file, name servers and order of preference (RFC 6724). Any thread; blocks. Every
-/// address has port 0.
+/// What the system knows, with getaddrinfo: its hosts file, name servers and order of preference (RFC 6724). Any thread; blocks, for
+/// `ip_family::any` until both families are answered. Every address has port 0.
 std::vector<address> system_lookup(const std::string& host, ip_family family, std::error_code& error);
 
 /// Whether a host can have this name: labels of 1 to 63 letters, digits, "-" and "_" joined by ".", at most 253 bytes, a last label that is

@@ -45,7 +45,7 @@ struct options {
   /// Where outgoing connections come from; empty leaves it to the system, and so does port 0 for the port. Addresses of another family are
   /// not tried (rule N6).
   address local = {};
-  /// Who resolves names, and outlives the attempt; null: `resolver::of(loop)`.
+  /// Who resolves names: of the same loop, and there as long as the attempt; null: `resolver::of(loop)`.
   sluice::resolver* resolver = nullptr;
   /// Told of each attempt on an address.
   connect_observer on_attempt = {};
