@@ -2,6 +2,7 @@
 
 #include <sluice/detail/address_access.hpp>
 
+#include <cstring>
 #include <utility>
 
 namespace sluice::detail {
@@ -9,8 +10,12 @@ namespace sluice::detail {
 compact_address::compact_address(const address& from) : scope_id_(from.scope_id()), port_(from.port()), family_(from.family()) {
   const auto bytes = address_access::bytes(from);
   length_ = static_cast<std::uint8_t>(bytes.size());
-  if (has_name()) content_.name = new char[length_];
-  bytes.copy(has_name() ? content_.name : reinterpret_cast<char*>(content_.ip.data()), length_);
+  if (!has_name()) [[likely]] {
+    std::memcpy(content_.ip.data(), bytes.data(), content_.ip.size());  // an address holds more than that, zeros behind its length
+    return;
+  }
+  content_.name = new char[length_];
+  bytes.copy(content_.name, length_);
 }
 
 compact_address& compact_address::operator=(compact_address&& other) noexcept {

@@ -18,9 +18,18 @@ using lines = std::vector<std::string>;
 
 class no_server final : public server {
  public:
-  void close() override {}
+  void start_serving() override {}
+  void start_serving(std::error_code&) override {}
   bool is_serving() const noexcept override { return true; }
+  void close(waiting_clients) override {}
+  void close_clients() override {}
+  void abort_clients() override {}
+  void wait_closed(duration, closed_handler) override {}
+  void pause_accepting() override {}
+  void resume_accepting() override {}
+  std::uint8_t accept_holds() const noexcept override { return 0; }
   std::vector<address> sockets() const override { return {}; }
+  std::vector<int> descriptors() const override { return {}; }
   const server_counters& counters() const noexcept override { return counters_; }
 
  private:

@@ -275,6 +275,50 @@ TEST_CASE("S13 the file has the permissions that were asked for, else those of t
   CHECK_FALSE(nameless.listen(address::unix_abstract("sluice-mode-" + std::to_string(::getpid()))).empty());
 }
 
+TEST_CASE("S13 the file is given to the user and the group that were asked for, and what that fails with is told") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const address at = address::unix_path(folder / "given");
+  const std::string path(at.path());
+  struct stat found {};
+  if (::geteuid() == 0) {
+    local::server server(here.scheduler, here.factory(), {.user = 12345, .group = 54321});
+    server.listen(at);
+    CHECK(::stat(path.c_str(), &found) == 0);
+    CHECK(found.st_uid == 12345);
+    CHECK(found.st_gid == 54321);
+    local::server other(here.scheduler, here.factory(), {.group = 54321});
+    other.listen(address::unix_path(path + "-to-a-group"));
+    CHECK(::stat((path + "-to-a-group").c_str(), &found) == 0);
+    CHECK(found.st_uid == ::geteuid());
+    CHECK(found.st_gid == 54321);
+  } else {
+    local::server server(here.scheduler, here.factory(), {.user = ::geteuid() + 1});
+    const std::string text = "listening on " + at.to_string() + ": setting its owner: " + system_error(EPERM).message();
+    CHECK_THROWS_WITH_AS(server.listen(at), text.c_str(), std::system_error);
+    CHECK_FALSE(fs::exists(path));
+    local::server own(here.scheduler, here.factory(), {.user = ::geteuid(), .group = ::getegid()});
+    CHECK(own.listen(at) == at);
+  }
+}
+
+TEST_CASE("S13 the file stays at close if that was asked for, or if it is left to another process") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const address kept = address::unix_path(folder / "kept");
+  const address left = address::unix_path(folder / "left");
+  local::server keeping(here.scheduler, here.factory(), {.remove_file = false});
+  keeping.listen(kept);
+  keeping.close();
+  CHECK(fs::is_socket(kept.path()));
+  local::server leaving(here.scheduler, here.factory());
+  leaving.listen(left);
+  leaving.close(waiting_clients::leave);
+  CHECK(fs::is_socket(left.path()));
+}
+
 TEST_CASE("an address of another family, or without a name, is refused by servers and clients") {
   const descriptor_balance balance;
   site here;

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,7 +19,7 @@
 #include <sluice/testing/recording_protocol.hpp>
 #include <sluice/transport_ref.hpp>
 
-#include "socket_kit.hpp"
+#include "server_site.hpp"
 
 using namespace sluice;
 using namespace socket_kit;
@@ -42,39 +41,11 @@ int option_of(int socket, int level, int name) {
   return value;
 }
 
-// A loop whose errors are collected, and recorders for the connections of a server, in the order in which they come.
-struct site {
-  site() {
-    scheduler.on_error([this](const error_event& event) { errors.push_back(describe(event)); });
-  }
-
-  protocol_factory factory() {
-    return [this]() -> protocol_ptr { return borrow(*ends.emplace_back(std::make_unique<recording_protocol>())); };
-  }
-  std::size_t made() const {
-    std::size_t count = 0;
-    for (const auto& each : ends) count += each->count("made");
-    return count;
-  }
-  bool run_until_made(std::size_t count) {
-    return run_until(scheduler, [&] { return made() == count; });
-  }
-  // Ends every connection and waits until its descriptor is given back.
-  void end_all() {
-    scheduler.for_each_transport([](transport& each) { each.abort(); });
-    run_until(scheduler, [&] { return scheduler.open_transports() == 0; });
-  }
-
-  lines errors;
-  std::vector<std::unique_ptr<recording_protocol>> ends;
-  loop scheduler;
-};
-
 }  // namespace
 
 TEST_CASE("S5 a server listens on several addresses at once and tells the ports that the system chose") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server server(here.scheduler, here.factory());
   CHECK_FALSE(server.is_serving());
   CHECK(server.sockets().empty());
@@ -103,7 +74,7 @@ TEST_CASE("S5 a server listens on several addresses at once and tells the ports 
 
 TEST_CASE("S8 an address that cannot be bound is refused with its text and the system's reason") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   const raw_socket taken = raw_socket::listening_at(any_port);
   const address at = taken.local_address();
   tcp::server server(here.scheduler, here.factory());
@@ -125,9 +96,74 @@ TEST_CASE("S8 an address that cannot be bound is refused with its text and the s
   CHECK_FALSE(error);
 }
 
+TEST_CASE("S6 a list of addresses is listened on as a whole, duplicates once") {
+  const descriptor_balance balance;
+  server_site here;
+  tcp::server server(here.scheduler, here.factory());
+  const address before = server.listen(any_port);
+  const auto bound = server.listen({any_port, {"::1", 0}, any_port, {"127.0.0.2", 0}, {"::1", 0}});
+  REQUIRE(bound.size() == 3);
+  CHECK(bound[0].with_port(0) == any_port);
+  CHECK(bound[1].is_v6());
+  CHECK(bound[2].host() == "127.0.0.2");
+  CHECK(server.sockets() == std::vector<address>{before, bound[0], bound[1], bound[2]});
+  for (const address& each : bound) {
+    const raw_socket peer = raw_socket::connected_to(each);
+    CHECK(here.run_until_made(here.ends.size() + 1));
+  }
+  here.end_all();
+}
+
+TEST_CASE("S6 S8 a list of which one address cannot be had is refused as a whole, by the name of that one") {
+  const descriptor_balance balance;
+  server_site here;
+  tcp::server server(here.scheduler, here.factory());
+  const address before = server.listen(any_port);
+  const raw_socket taken = raw_socket::listening_at(any_port);
+  const address at = taken.local_address();
+  const raw_socket free = raw_socket::bound_to(any_port);
+  const std::vector<address> wanted{{"127.0.0.2", at.port()}, at, {"::1", 0}};
+  const std::string text = "listening on " + at.to_string() + ": EADDRINUSE: address already in use";
+  CHECK_THROWS_WITH_AS(server.listen(wanted), text.c_str(), std::system_error);
+  std::error_code error;
+  CHECK(server.listen(wanted, error).empty());
+  CHECK(error == std::errc::address_in_use);
+  CHECK(server.sockets() == std::vector<address>{before});
+  CHECK_THROWS_AS(raw_socket::connected_to(wanted[0]), std::system_error);
+
+  CHECK(server.listen({any_port, address::unix_path("/nowhere")}, error).empty());
+  CHECK(error == errc::bad_address);
+  CHECK_THROWS_WITH_AS(server.listen(std::vector<address>()), doctest::Contains("listening on no address: "), std::system_error);
+  CHECK(server.sockets().size() == 1);
+}
+
+TEST_CASE("S6 without an address a server listens on every interface, IPv4 and IPv6, at one port") {
+  const descriptor_balance balance;
+  server_site here;
+  tcp::server server(here.scheduler, here.factory(), {.ipv6_only = false});  // has no say here
+  const auto bound = server.listen(0);
+  REQUIRE(bound.size() == 2);
+  const std::uint16_t port = bound[0].port();
+  CHECK(bound == std::vector{address::any_v4(port), address::any_v6(port)});
+  CHECK(port != 0);
+  for (const char* host : {"127.0.0.1", "127.0.0.2", "::1"}) {
+    const raw_socket peer = raw_socket::connected_to({host, port});
+    REQUIRE(here.run_until_made(here.ends.size() + 1));
+    CHECK(here.ends.back()->connection()->info<peer_address>()->value.is_v6() == (host == std::string("::1")));
+  }
+  here.end_all();
+
+  tcp::server late(here.scheduler, here.factory());
+  const std::string text = "listening on 0.0.0.0:" + std::to_string(port) + ": EADDRINUSE: address already in use";
+  CHECK_THROWS_WITH_AS(late.listen(port), text.c_str(), std::system_error);
+  std::error_code error;
+  CHECK(late.listen(port, error).empty());
+  CHECK(error == std::errc::address_in_use);
+}
+
 TEST_CASE("S2 close accepts the clients that wait already, and only then stops") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server server(here.scheduler, here.factory());
   const address one = server.listen(any_port);
   const address other = server.listen({"::1", 0});
@@ -144,7 +180,7 @@ TEST_CASE("S2 close accepts the clients that wait already, and only then stops")
 
 TEST_CASE("S9 clients that wait together are accepted in one iteration of the loop") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server server(here.scheduler, here.factory());
   const address at = server.listen(any_port);
   std::vector<raw_socket> clients;
@@ -158,7 +194,7 @@ TEST_CASE("S9 clients that wait together are accepted in one iteration of the lo
 
 TEST_CASE("S7 two servers share a port only if both ask for it") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server lonely(here.scheduler, here.factory());
   tcp::server first(here.scheduler, here.factory(), {.reuse_port = true});
   tcp::server second(here.scheduler, here.factory(), {.reuse_port = true});
@@ -169,9 +205,26 @@ TEST_CASE("S7 two servers share a port only if both ask for it") {
   CHECK(error == std::errc::address_in_use);
 }
 
+TEST_CASE("S7 the system keeps as many clients waiting as the backlog says, 100 unless told otherwise") {
+  const descriptor_balance balance;
+  server_site here;
+  const auto waiting_at_most = [](int socket) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    CHECK(::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+    return info.tcpi_sacked;  // what it means on a listening socket
+  };
+  tcp::server usual(here.scheduler, here.factory());
+  tcp::server small(here.scheduler, here.factory(), {.backlog = 5});
+  usual.listen(any_port);
+  small.listen(any_port);
+  CHECK(waiting_at_most(usual.descriptors().front()) == 100);
+  CHECK(waiting_at_most(small.descriptors().front()) == 5);
+}
+
 TEST_CASE("S7 a port whose connections linger in the system can be listened on again at once") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   auto server = std::make_unique<tcp::server>(here.scheduler, here.factory());
   const address at = server->listen(any_port);
   raw_socket peer = raw_socket::connected_to(at);
@@ -187,7 +240,7 @@ TEST_CASE("S7 a port whose connections linger in the system can be listened on a
 
 TEST_CASE("an IPv6 server takes IPv4 clients only if asked to") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server six(here.scheduler, here.factory());
   tcp::server both(here.scheduler, here.factory(), {.ipv6_only = false});
   const address six_only = six.listen({"::", 0});
@@ -201,7 +254,7 @@ TEST_CASE("an IPv6 server takes IPv4 clients only if asked to") {
 
 TEST_CASE("L15 a factory that throws or returns null costs the client its connection, not the server its life") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   int calls = 0;
   const protocol_factory good = here.factory();
   tcp::server server(here.scheduler, [&]() -> protocol_ptr {
@@ -226,7 +279,7 @@ TEST_CASE("L15 a factory that throws or returns null costs the client its connec
 
 TEST_CASE("L16 a server closed inside its factory drops that connection and those behind it") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   const protocol_factory good = here.factory();
   std::optional<tcp::server> server;
   server.emplace(here.scheduler, [&] {
@@ -246,7 +299,7 @@ TEST_CASE("L16 a server closed inside its factory drops that connection and thos
 
 TEST_CASE("L16 a factory inside close may close again, and nothing is lost twice") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   const protocol_factory good = here.factory();
   std::optional<tcp::server> server;
   server.emplace(here.scheduler, [&] {
@@ -261,7 +314,7 @@ TEST_CASE("L16 a factory inside close may close again, and nothing is lost twice
 
 TEST_CASE("L16 a server may be destroyed inside its factory") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   const protocol_factory good = here.factory();
   for (const bool inside_close : {false, true}) {
     CAPTURE(inside_close);
@@ -282,7 +335,7 @@ TEST_CASE("L16 a server may be destroyed inside its factory") {
 
 TEST_CASE("L16 a server destroyed inside its factory goes with a loop that does not run again") {
   const descriptor_balance balance;
-  auto here = std::make_unique<site>();
+  auto here = std::make_unique<server_site>();
   std::unique_ptr<tcp::server> server;
   server = std::make_unique<tcp::server>(here->scheduler, [&]() -> protocol_ptr {
     server.reset();
@@ -296,7 +349,7 @@ TEST_CASE("L16 a server destroyed inside its factory goes with a loop that does 
 
 TEST_CASE("L14 destroying a server closes it and leaves its connections alone") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   auto server = std::make_unique<tcp::server>(here.scheduler, here.factory());
   const address at = server->listen(any_port);
   raw_socket peer = raw_socket::connected_to(at);
@@ -315,7 +368,7 @@ TEST_CASE("L14 destroying a server closes it and leaves its connections alone") 
 
 TEST_CASE("L14 a server may outlive its loop: it is closed, and its connections were aborted") {
   const descriptor_balance balance;
-  auto here = std::make_unique<site>();
+  auto here = std::make_unique<server_site>();
   tcp::server server(here->scheduler, here->factory());
   const address at = server.listen(any_port);
   raw_socket peer = raw_socket::connected_to(at);
@@ -343,34 +396,9 @@ TEST_CASE("L14 a server may outlive its loop: it is closed, and its connections 
   CHECK(error == errc::closed);
 }
 
-TEST_CASE("S10 a want of descriptors is reported once, does not spin, and ends by itself") {
-  const descriptor_balance balance;
-  site here;
-  tcp::server server(here.scheduler, here.factory());
-  const address at = server.listen(any_port);
-  const raw_socket waiting[] = {raw_socket::connected_to(at), raw_socket::connected_to(at)};
-  {
-    rlimit limit{};
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    rlimit few = limit;
-    few.rlim_cur = static_cast<rlim_t>(waiting[1].get()) + 8;
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
-    std::vector<raw_socket> fillers;
-    for (int number = ::dup(0); number >= 0; number = ::dup(0)) fillers.emplace_back(number);
-    CHECK(iterations_during(here.scheduler, 100ms) < 20);
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  CHECK(here.made() == 0);
-  CHECK(here.errors == lines{"sluice: accept: accepting is paused; it is tried again every second: EMFILE: too many open files"});
-  CHECK(server.counters().accept_pauses == 1);
-  CHECK(here.run_until_made(2));
-  CHECK(here.errors.size() == 1);
-  here.end_all();
-}
-
 TEST_CASE("I1 an accepted connection knows both addresses, its descriptor and its kind, and nothing of what TCP has not") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server server(here.scheduler, here.factory());
   for (const char* host : {"127.0.0.1", "::1"}) {
     CAPTURE(host);
@@ -391,7 +419,7 @@ TEST_CASE("I1 an accepted connection knows both addresses, its descriptor and it
 
 TEST_CASE("I2 what a connection knows stays known through connection_lost, however it ends") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server server(here.scheduler, here.factory());
   const address at = server.listen(any_port);
   const std::function<void(transport&, raw_socket&)> ends[] = {
@@ -420,7 +448,7 @@ TEST_CASE("I2 what a connection knows stays known through connection_lost, howev
 
 TEST_CASE("I5 accepted connections have TCP_NODELAY, IPv4 or IPv6, unless told otherwise") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::server quick(here.scheduler, here.factory());
   tcp::server slow(here.scheduler, here.factory(), {.nodelay = false});
   const std::pair<address, int> rows[] = {
@@ -436,7 +464,7 @@ TEST_CASE("I5 accepted connections have TCP_NODELAY, IPv4 or IPv6, unless told o
 
 TEST_CASE("the settings of a server are those of the connections that it accepts") {
   const descriptor_balance balance;
-  site here;
+  server_site here;
   tcp::options settings;
   settings.stream.write_buffer = {.low = 10, .high = 1000};
   settings.stream.max_write_buffer = 5000;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <new>
+#include <utility>
 
 #include "socket.hpp"
 
@@ -31,7 +32,29 @@ constexpr std::size_t most_parts = 128;  // what the engine hands over at most
 descriptor_channel::descriptor_channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options)
     : stream_transport(owner, options), socket_(std::move(socket)), peer_(peer) {}
 
-descriptor_channel::~descriptor_channel() = default;
+descriptor_channel::~descriptor_channel() {
+  socket_.close();
+  leave_tally();
+}
+
+void descriptor_channel::count_in(const local_ptr<connection_tally>& tally, const address& peer) {
+  tally->enter(peer);
+  tally_ = tally;
+}
+
+void descriptor_channel::leave_tally() noexcept {
+  if (const auto left = std::move(tally_)) left->leave(peer_);
+}
+
+bool descriptor_channel::cut_off() {
+  if (state() == connection_machine::state::lost) {
+    failed(errc::aborted);
+    return false;
+  }
+  const bool was_open = state() < connection_machine::state::finishing;
+  abort();
+  return was_open;
+}
 
 void descriptor_channel::start_reading() {
   hung_up_ = hangup_told_ = false;
@@ -83,13 +106,12 @@ progress descriptor_channel::begin_close(close_kind kind) {
 }
 
 progress descriptor_channel::release() {
-  if (!polls_) {
-    socket_.close();
-    return progress::done;
-  }
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll_), [](uv_handle_t* handle) { static_cast<descriptor_channel*>(handle->data)->released(); });
+  if (polls_)
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll_),
+             [](uv_handle_t* handle) { static_cast<descriptor_channel*>(handle->data)->released(); });
   socket_.close();
-  return progress::pending;
+  leave_tally();
+  return polls_ ? progress::pending : progress::done;
 }
 
 void descriptor_channel::watch_what_is_wanted() {

@@ -2,6 +2,7 @@
 
 #include <sluice/descriptor.hpp>
 #include <sluice/detail/compact_address.hpp>
+#include <sluice/detail/local_ptr.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/stream_transport.hpp>
 
@@ -10,6 +11,8 @@
 #include <uv.h>
 
 #include <memory>
+
+#include "connection_tally.hpp"
 
 namespace sluice::detail {
 
@@ -20,6 +23,12 @@ class descriptor_channel : public stream_transport {
   ~descriptor_channel() override;
 
   bool can_write_eof() const override { return true; }
+
+  // Makes it one of a server's connections, until its descriptor is given back. May throw std::bad_alloc.
+  void count_in(const local_ptr<connection_tally>& tally, const address& peer);
+  bool is_counted_by(const connection_tally& tally) const noexcept { return tally_ && &*tally_ == &tally; }
+  // Aborts it, or ends its lingering (rule C6). True if its protocol did not know yet that it ends.
+  bool cut_off();
 
  protected:
   descriptor_channel(loop& owner, descriptor socket, const address& peer, const shared_stream_options& options);
@@ -63,15 +72,17 @@ class descriptor_channel : public stream_transport {
   void tell_hangup();
   void look_after_hangup();
   bool failed_by_socket_error();
+  void leave_tally() noexcept;
   address local() const;
 
   descriptor socket_;
-  std::uint8_t watched_ = 0;  // events that uv_poll was asked for
-  bool polls_ = false;        // poll_ is initialized
-  bool hangup_told_ = false;  // the peer's end was noticed in this pause
-  bool hung_up_ = false;      // both directions are shut: only reading can bring news
-  bool reads_by_receive_ = false;
+  std::uint8_t watched_ = 0;      // events that uv_poll was asked for
+  bool polls_ : 1 = false;        // poll_ is initialized
+  bool hangup_told_ : 1 = false;  // the peer's end was noticed in this pause
+  bool hung_up_ : 1 = false;      // both directions are shut: only reading can bring news
+  bool reads_by_receive_ : 1 = false;
   compact_address peer_;
+  local_ptr<connection_tally> tally_;  // of the server that accepted it, if one did
   mutable std::unique_ptr<compact_address> local_;
   uv_poll_t poll_;
 };

@@ -40,6 +40,8 @@ descriptor open_stream_socket(const address& family_of, std::error_code& error) 
   return made;
 }
 
+descriptor duplicate(int socket) noexcept { return descriptor(::fcntl(socket, F_DUPFD_CLOEXEC, 0)); }
+
 std::error_code bind_socket(int socket, const address& to) noexcept {
   sockaddr_storage storage{};
   const socklen_t size = to_sockaddr(to, storage);

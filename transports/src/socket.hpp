@@ -11,6 +11,8 @@ namespace sluice::detail {
 
 // Non-blocking and close-on-exec, of the address's family.
 descriptor open_stream_socket(const address& family_of, std::error_code& error) noexcept;
+// Another descriptor of the same socket, close-on-exec; not open, with errno set, if there is none to be had.
+descriptor duplicate(int socket) noexcept;
 std::error_code bind_socket(int socket, const address& to) noexcept;
 // As above, for a socket that is to connect; port 0 is chosen when it does, so that sockets to different peers can share one.
 std::error_code bind_outgoing(int socket, const address& from) noexcept;

@@ -14,6 +14,15 @@ struct socket_watch::handle {
   int events;
   handler on_event;
   void* owner;  // null once the watch is closed
+  bool paused = false;
+
+  static void on_poll(uv_poll_t* poll, int status, int events) {
+    const auto& self = *static_cast<handle*>(poll->data);
+    if (self.paused)
+      uv_poll_stop(poll);  // a hang-up, which would come again and again
+    else if (self.owner != nullptr)
+      self.on_event(self.owner, status, events);
+  }
 };
 
 std::error_code socket_watch::start(loop& owner_loop, int descriptor, int events, handler on_event, void* owner) {
@@ -25,16 +34,17 @@ std::error_code socket_watch::start(loop& owner_loop, int descriptor, int events
   return {};
 }
 
+// Not stopped, or libuv would no longer count it as a reason to go on.
 void socket_watch::pause() noexcept {
-  if (handle_ != nullptr) uv_poll_stop(&handle_->poll);
+  if (handle_ == nullptr) return;
+  handle_->paused = true;
+  uv_poll_start(&handle_->poll, UV_PRIORITIZED, &handle::on_poll);
 }
 
 void socket_watch::resume() noexcept {
   if (handle_ == nullptr) return;
-  uv_poll_start(&handle_->poll, handle_->events, [](uv_poll_t* poll, int status, int events) {
-    const auto& self = *static_cast<handle*>(poll->data);
-    if (self.owner != nullptr) self.on_event(self.owner, status, events);
-  });
+  handle_->paused = false;
+  uv_poll_start(&handle_->poll, handle_->events, &handle::on_poll);
 }
 
 void socket_watch::close() noexcept {

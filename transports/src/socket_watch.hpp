@@ -18,6 +18,7 @@ class socket_watch {
 
   // `events` of uv_poll_event; `on_event` runs outside any turn.
   std::error_code start(loop& owner_loop, int descriptor, int events, handler on_event, void* owner);
+  // Tells nothing until it is resumed; the loop goes on running for it.
   void pause() noexcept;
   void resume() noexcept;
   void close() noexcept;

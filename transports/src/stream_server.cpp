@@ -1,86 +1,201 @@
 #include "stream_server.hpp"
 
-#include <sluice/detail/make_protocol.hpp>
 #include <sluice/error.hpp>
 
 #include <sys/socket.h>
 #include <uv.h>
 
 #include <cerrno>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "socket.hpp"
 
+// The sockets and connections of a server, and its end; stream_accepting.cpp has what happens on a listening socket.
+
 namespace sluice::detail {
+
 namespace {
 
-constexpr int most_accepts_per_event = 64;    // bounded, so that a storm of connections does not starve those that exist (rule S9)
-constexpr int most_accepts_at_close = 65536;  // more than any backlog holds
-constexpr auto retry_after = std::chrono::seconds(1);
-
-bool is_shortage(int error) noexcept { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+constexpr int most_backlog = 65535;
 
 }  // namespace
 
-struct stream_server::listener {
-  stream_server& server;
-  descriptor socket;
-  address bound;
-  std::function<void()> at_close;
-  socket_watch watch = {};
+void connection_tally::leave(const compact_address& peer) noexcept {
+  if (peers_) peers_->remove(peer.expand());
+  --open_;
+  if (server_ != nullptr) server_->connection_left();
+}
 
-  bool is_open() const noexcept { return socket.is_open(); }
-  void close() {
-    watch.close();
-    socket.close();
-    if (const auto last = std::exchange(at_close, {})) last();
-  }
-};
+stream_server::stream_server(loop& owner, protocol_factory factory, channel_factory channels, settings wanted)
+    : resource(owner),
+      loop_(owner),
+      factory_(std::move(factory)),
+      channels_(std::move(channels)),
+      settings_(std::move(wanted)),
+      tally_(local_ptr<connection_tally>::make(*this, settings_.max_connections_per_peer)),
+      waits_(owner, *this),
+      retry_(owner, [this] { retry(); }),
+      refuses_some_(settings_.max_connections_per_peer != 0 || !settings_.allow.empty() || !settings_.deny.empty()),
+      starts_serving_(settings_.start_serving) {
+  if (settings_.backlog < 1 || settings_.backlog > most_backlog)
+    throw std::invalid_argument("sluice: backlog is " + std::to_string(settings_.backlog) + "; expected a number from 1 to " +
+                                std::to_string(most_backlog));
+  if (!scheduler_ended()) memory_short(owner.memory_is_short());
+}
 
-stream_server::stream_server(loop& owner, protocol_factory factory, channel_factory channels)
-    : resource(owner), loop_(owner), factory_(std::move(factory)), channels_(std::move(channels)), retry_(owner, [this] {
-        resume_accepting();
-      }) {}
-
-stream_server::~stream_server() { stop_listening(); }
+stream_server::~stream_server() {
+  stop_listening(false);
+  tally_->server_gone();
+}
 
 void stream_server::dispose(std::unique_ptr<stream_server> server) {
-  server->close();
+  server->close(waiting_clients::accept);
+  server->waits_.drop();
   loop& owner = server->loop_;
   if (server->accepting_) owner.call_soon([last = std::move(server)] {});
 }
 
-std::error_code stream_server::listen(descriptor socket, int backlog, std::function<void()> at_close) {
+std::error_code stream_server::add_bound(descriptor socket, at_socket_close at_close) {
   if (scheduler_ended()) return errc::closed;
-  if (::listen(socket.get(), backlog) != 0) return system_error(errno);
-  const int number = socket.get();
-  auto made = std::unique_ptr<listener>(new listener{*this, std::move(socket), bound_address(number), std::move(at_close)});
+  listener& added = add(std::move(socket), std::move(at_close));
+  return starts_serving_ ? undo(listen_on(added)) : std::error_code();
+}
+
+std::error_code stream_server::add_listening(descriptor socket, at_socket_close at_close) {
+  if (scheduler_ended()) return errc::closed;
+  return undo(watch(add(std::move(socket), std::move(at_close))));
+}
+
+listener& stream_server::add(descriptor socket, at_socket_close at_close) {
+  is_closed_ = false;
+  const address bound = bound_address(socket.get());
+  if (!spare_.is_open()) spare_ = duplicate(socket.get());
+  listeners_.push_back(std::unique_ptr<listener>(new listener{*this, std::move(socket), bound, std::move(at_close)}));
+  return *listeners_.back();
+}
+
+std::error_code stream_server::listen_on(listener& added) const {
+  return ::listen(added.socket.get(), settings_.backlog) == 0 ? added.server.watch(added) : system_error(errno);
+}
+
+std::error_code stream_server::watch(listener& added) {
   const auto on_event = [](void* owner, int, int) {
     auto& from = *static_cast<listener*>(owner);
     from.server.accept_some(from, most_accepts_per_event);
   };
-  if (const auto error = made->watch.start(loop_, number, UV_READABLE, on_event, made.get())) return error;
-  listeners_.push_back(std::move(made));
+  const auto error = added.watch.start(loop_, added.socket.get(), UV_READABLE, on_event, &added);
+  if (!error && holds_ != 0) added.watch.pause();
+  added.listening = !error;
+  return error;
+}
+
+std::error_code stream_server::undo(std::error_code error) {
+  if (error) close_behind(listeners_.size() - 1);
+  return error;
+}
+
+void stream_server::close_behind(std::size_t kept) {
+  for (; listeners_.size() > kept; listeners_.pop_back()) listeners_.back()->close(false);
+  if (listeners_.empty()) spare_.close();
+}
+
+std::error_code stream_server::start_serving(address& at) {
+  starts_serving_ = true;
+  for (const auto& each : listeners_) {
+    if (each->listening) continue;
+    const std::error_code error = listen_on(*each);
+    if (!error) continue;
+    at = each->bound;
+    close(waiting_clients::refuse);
+    return error;
+  }
   return {};
 }
 
-// Clients that the system has already accepted for us are served, unless we are in the middle of accepting one (rules S2, L16).
-void stream_server::close() {
-  if (!accepting_)
-    for (std::size_t i = 0; i < listeners_.size(); ++i) accept_some(*listeners_[i], most_accepts_at_close);
-  stop_listening();
+bool stream_server::is_serving() const noexcept {
+  for (const auto& each : listeners_)
+    if (each->listening) return true;
+  return false;
 }
 
-void stream_server::stop_listening() {
+// Clients that the system has already accepted for us are served, unless we are in the middle of accepting one (rules S2, L16).
+void stream_server::close(waiting_clients waiting) {
+  if (waiting == waiting_clients::accept && !accepting_)
+    for (std::size_t i = 0; i < listeners_.size(); ++i) accept_some(*listeners_[i], most_accepts_at_close);
+  stop_listening(waiting == waiting_clients::leave);
+}
+
+void stream_server::stop_listening(bool leave) {
+  is_closed_ = true;
   retry_.stop();
+  release_accepting(accept_hold::shortage);
+  spare_.close();
   for (auto& each : std::exchange(listeners_, {})) {
-    each->close();
+    each->close(leave);
     closed_.push_back(std::move(each));
   }
   if (!accepting_) closed_.clear();
+  waits_.look();
 }
 
-void stream_server::scheduler_ends() noexcept { stop_listening(); }
+void stream_server::scheduler_ends() noexcept {
+  waits_.drop();
+  stop_listening(false);
+}
+
+template <typename Visit>
+void stream_server::for_each_connection(Visit visit) {
+  if (scheduler_ended()) return;
+  loop_.for_each_transport([&](transport& each) {
+    auto* const found = dynamic_cast<descriptor_channel*>(&each);
+    if (found != nullptr && found->is_counted_by(*tally_)) visit(*found);
+  });
+}
+
+void stream_server::close_clients() {
+  for_each_connection([](descriptor_channel& each) { each.shut_down(); });
+}
+
+void stream_server::abort_clients() {
+  for_each_connection([](descriptor_channel& each) { each.abort(); });
+}
+
+void stream_server::wait_closed(duration deadline, closed_handler done) {
+  if (!scheduler_ended()) waits_.add(deadline, std::move(done));
+}
+
+bool stream_server::is_over() const noexcept { return is_closed_ && tally_->open() == 0; }
+
+std::size_t stream_server::cut_off() {
+  std::size_t aborted = 0;
+  close(waiting_clients::refuse);
+  for_each_connection([&](descriptor_channel& each) { aborted += each.cut_off() ? 1U : 0U; });
+  return aborted;
+}
+
+void stream_server::connection_left() noexcept {
+  if (holds_ == 0 && !is_closed_) [[likely]]
+    return;
+  if (scheduler_ended()) return;
+  release_accepting(accept_hold::connection_limit);
+  release_accepting(accept_hold::shortage);  // there is a descriptor now
+  waits_.look();
+}
+
+void stream_server::hold_accepting(accept_hold why) noexcept {
+  if (holds_ == 0)
+    for (const auto& each : listeners_) each->watch.pause();
+  holds_ = static_cast<std::uint8_t>(holds_ | static_cast<unsigned>(why));
+}
+
+void stream_server::release_accepting(accept_hold why) noexcept {
+  if (!is_held(why)) return;
+  holds_ = static_cast<std::uint8_t>(holds_ & ~static_cast<unsigned>(why));
+  if (holds_ == 0)
+    for (const auto& each : listeners_) each->watch.resume();
+}
 
 std::vector<address> stream_server::sockets() const {
   std::vector<address> result;
@@ -88,60 +203,10 @@ std::vector<address> stream_server::sockets() const {
   return result;
 }
 
-void stream_server::accept_some(listener& from, int most) {
-  accepting_ = true;
-  for (int i = 0; i < most && from.is_open() && accept_one(from); ++i) continue;
-  accepting_ = false;
-  closed_.clear();
-}
-
-bool stream_server::accept_one(listener& from) {
-  address peer;
-  descriptor socket = accept_socket(from.socket.get(), peer);
-  if (!socket.is_open()) return accept_failed(errno);
-  out_of_resources_ = false;
-  make_connection(std::move(socket), peer);
-  return true;
-}
-
-// True: try the next one (rule S11).
-bool stream_server::accept_failed(int error) {
-  if (error == EAGAIN || error == EWOULDBLOCK) return false;
-  ++counters_.accept_errors;
-  if (!is_shortage(error)) return true;
-  pause_accepting(error);
-  return false;
-}
-
-// Reported once per episode, and no spinning on the listener meanwhile (rule S10).
-void stream_server::pause_accepting(int error) {
-  for (const auto& each : listeners_) each->watch.pause();
-  retry_.start(retry_after);
-  if (std::exchange(out_of_resources_, true)) return;
-  ++counters_.accept_pauses;
-  loop_.report({error_source::accept, 0, system_error(error), nullptr, "accepting is paused; it is tried again every second"});
-}
-
-void stream_server::resume_accepting() {
-  for (const auto& each : listeners_) each->watch.resume();
-}
-
-void stream_server::make_connection(descriptor socket, const address& peer) {
-  const cork_guard turn(loop_);
-  protocol_ptr upper = make_protocol(loop_, factory_);
-  if (!is_serving()) return;  // a listener closed by the factory takes no more (rule L16)
-  if (upper == nullptr) {
-    ++counters_.factory_failures;
-    return;
-  }
-  try {
-    stream_transport::start(channels_(std::move(socket), peer), std::move(upper));
-    ++counters_.accepted;
-  } catch (const std::bad_alloc&) {
-    ++counters_.accept_errors;
-    loop_.report(
-        {error_source::accept, 0, make_error_code(std::errc::not_enough_memory), std::current_exception(), "a connection was closed"});
-  }
+std::vector<int> stream_server::descriptors() const {
+  std::vector<int> result;
+  for (const auto& each : listeners_) result.push_back(each->socket.get());
+  return result;
 }
 
 }  // namespace sluice::detail

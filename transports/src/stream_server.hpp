@@ -1,10 +1,10 @@
 #pragma once
 
-#include <sluice/descriptor.hpp>
+#include <sluice/detail/local_ptr.hpp>
 #include <sluice/detail/resource.hpp>
 #include <sluice/loop.hpp>
+#include <sluice/network.hpp>
 #include <sluice/server.hpp>
-#include <sluice/stream_transport.hpp>
 #include <sluice/timer.hpp>
 
 #include <functional>
@@ -12,50 +12,115 @@
 #include <system_error>
 #include <vector>
 
-#include "socket_watch.hpp"
+#include "closing_waits.hpp"
+#include "connection_tally.hpp"
+#include "descriptor_channel.hpp"
+#include "listener.hpp"
 
 namespace sluice::detail {
 
-// Accepting, for every kind of stream socket; what differs is how a listening socket is made and what channel a connection gets.
-class stream_server : private resource {
- public:
-  using channel_factory = std::function<std::unique_ptr<stream_transport>(descriptor socket, const address& peer)>;
+constexpr int most_accepts_per_event = 64;    // bounded, so that a storm of connections does not starve those that exist (rule S9)
+constexpr int most_accepts_at_close = 65536;  // more than any backlog holds
 
-  stream_server(loop& owner, protocol_factory factory, channel_factory channels);
+// Accepting, for every kind of stream socket; what differs is how a listening socket is made and what channel a connection gets.
+class stream_server : private resource, private closing_waits::subject {
+ public:
+  using channel_factory = std::function<std::unique_ptr<descriptor_channel>(descriptor socket, const address& peer)>;
+
+  // As in the options of the servers.
+  struct settings {
+    int backlog = 100;
+    bool start_serving = true;
+    std::size_t max_connections = 0;
+    std::size_t max_connections_per_peer = 0;
+    std::vector<network> allow = {};
+    std::vector<network> deny = {};
+  };
+
+  stream_server(loop& owner, protocol_factory factory, channel_factory channels, settings wanted);
   ~stream_server() override;
 
   // Closes it, and destroys it once no accept is running, which user code may be inside of.
   static void dispose(std::unique_ptr<stream_server> server);
 
-  // Takes over a bound socket. `at_close` runs when it stops listening.
-  std::error_code listen(descriptor socket, int backlog, std::function<void()> at_close = {});
-  void close();
-  bool is_serving() const noexcept { return !listeners_.empty(); }
+  // Takes over a bound socket, and listens on it unless that is for start_serving() to do.
+  std::error_code add_bound(descriptor socket, at_socket_close at_close = {});
+  // Takes over a socket that listens already.
+  std::error_code add_listening(descriptor socket, at_socket_close at_close = {});
+  // On an error `at` is the address that it is about.
+  std::error_code start_serving(address& at);
+  bool is_serving() const noexcept;
+
+  void close(waiting_clients waiting);
+  // Closes the sockets that were added after the first `kept`, as if they had never been.
+  void close_behind(std::size_t kept);
+  std::size_t socket_count() const noexcept { return listeners_.size(); }
+  void close_clients();
+  void abort_clients();
+  void wait_closed(duration deadline, closed_handler done);
+
+  void hold_accepting(accept_hold why) noexcept;
+  void release_accepting(accept_hold why) noexcept;
+  std::uint8_t accept_holds() const noexcept { return holds_; }
+
   std::vector<address> sockets() const;
-  const server_counters& counters() const noexcept { return counters_; }
+  std::vector<int> descriptors() const;
+  const server_counters& counters() const noexcept {
+    counters_.connections = tally_->open();
+    return counters_;
+  }
+
+  // A connection of this server has given its descriptor back.
+  void connection_left() noexcept;
 
  private:
-  struct listener;
-
   void scheduler_ends() noexcept override;
-  void stop_listening();
+  void shut_down() override { close(waiting_clients::accept); }
+  void memory_short(bool is_short) override {
+    is_short ? hold_accepting(accept_hold::memory_budget) : release_accepting(accept_hold::memory_budget);
+  }
+  bool is_over() const noexcept override;
+  std::size_t cut_off() override;
+
+  listener& add(descriptor socket, at_socket_close at_close);
+  std::error_code listen_on(listener& added) const;
+  std::error_code watch(listener& added);
+  std::error_code undo(std::error_code error);
+  void stop_listening(bool leave);
+
+  template <typename Visit>
+  void for_each_connection(Visit visit);
+
+  bool is_held(accept_hold why) const noexcept { return (holds_ & static_cast<std::uint8_t>(why)) != 0; }
+  void accept_some(listener& from, int most);
   // False: nothing more to accept now.
   bool accept_one(listener& from);
-  void accept_some(listener& from, int most);
-  bool accept_failed(int error);
+  bool refuses(const address& peer) noexcept;
   void make_connection(descriptor socket, const address& peer);
-  void pause_accepting(int error);
-  void resume_accepting();
+  bool accept_failed(int error);
+
+  void run_short(int error);
+  void retry();
+  void turn_away(listener& from);
 
   loop& loop_;
   protocol_factory factory_;
   channel_factory channels_;
+  settings settings_;
   std::vector<std::unique_ptr<listener>> listeners_;
   std::vector<std::unique_ptr<listener>> closed_;  // kept until no accept is running any more
+  local_ptr<connection_tally> tally_;
+  closing_waits waits_;
+  descriptor spare_;  // given up for a moment to turn a client away when there is no other descriptor
   timer retry_;
-  server_counters counters_;
-  bool out_of_resources_ = false;  // an episode that was reported goes on
-  bool accepting_ = false;         // user code may run: nothing that accepting needs is destroyed
+  time_point short_until_{};  // an episode of shortage that was reported goes on until then
+  mutable server_counters counters_;
+  const bool refuses_some_;     // a client has to be looked at before it is let in
+  std::uint8_t holds_ = 0;      // of accept_hold
+  bool starts_serving_ = true;  // new sockets listen at once
+  bool is_closed_ = false;
+  bool accepting_ = false;  // user code may run: nothing that accepting needs is destroyed
+  bool retrying_ = false;   // clients have waited for a while: those that cannot be served are turned away
 };
 
 }  // namespace sluice::detail

@@ -7,16 +7,14 @@
 #include <sluice/loop.hpp>
 #include <sluice/protocol.hpp>
 #include <sluice/result.hpp>
-#include <sluice/server.hpp>
+#include <sluice/socket_server.hpp>
 #include <sluice/transport.hpp>
 
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <system_error>
-#include <vector>
 
 /// Unix stream sockets, with a path or with an abstract name.
 namespace sluice::local {
@@ -27,8 +25,18 @@ struct options {
   int backlog = 100;
   /// Permissions of the socket file; unset leaves it to the process's umask.
   std::optional<unsigned> mode = {};
+  /// Numbers of the user and the group that the socket file is given to; unset leaves them as they are. Giving it to another user is for
+  /// privileged processes.
+  std::optional<unsigned> user = {};
+  std::optional<unsigned> group = {};
   /// A socket file that nobody listens on any more is replaced (rule S13). Anything else in its place is an error.
   bool remove_stale = true;
+  /// The socket file that a server made is removed when it closes, unless another one has taken its place (rule S13).
+  bool remove_file = true;
+  /// `listen` lets clients in. Off: it only binds, and clients are refused until `start_serving()`.
+  bool start_serving = true;
+  /// While a server has so many connections it accepts no more, and clients wait in the system's queue; 0 is no limit (rule S14).
+  std::size_t max_connections = 0;
   /// How long an outgoing connection may take before it fails with `errc::timed_out`; 0 is for ever.
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
   /// How many descriptors that the peer passes may wait for `take_descriptor`; with 0 none are received, and the system closes those that
@@ -38,26 +46,19 @@ struct options {
   stream_options stream = {};
 };
 
-/// As `tcp::server`, for Unix sockets. The file of a path is removed when the server closes, if it is still the one that it made.
-class server final : public sluice::server {
+/// As `tcp::server`, for Unix sockets.
+class server final : public socket_server {
  public:
+  /// Throws `std::invalid_argument` for a number in `settings` that makes no sense.
   server(loop& owner, protocol_factory factory, options settings = {});
-  /// Closes it.
-  ~server() override;
 
   /// Binds and listens. Throws `std::system_error` with the address in its text, or sets `error`; `errc::closed` if the loop is gone.
   /// Returns the bound address.
   address listen(const address& at);
   address listen(const address& at, std::error_code& error);
 
-  void close() override;
-  bool is_serving() const noexcept override;
-  std::vector<address> sockets() const override;
-  const server_counters& counters() const noexcept override;
-
  private:
-  struct state;
-  std::unique_ptr<state> state_;
+  options settings_;
 };
 
 /// As `tcp::connect`.

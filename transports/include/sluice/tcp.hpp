@@ -4,15 +4,16 @@
 #include <sluice/connecting.hpp>
 #include <sluice/descriptor.hpp>
 #include <sluice/loop.hpp>
+#include <sluice/network.hpp>
 #include <sluice/protocol.hpp>
 #include <sluice/resolver.hpp>
 #include <sluice/result.hpp>
-#include <sluice/server.hpp>
+#include <sluice/socket_server.hpp>
 #include <sluice/transport.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -31,6 +32,16 @@ struct options {
   bool reuse_port = false;
   /// An IPv6 socket takes no IPv4 connections.
   bool ipv6_only = true;
+  /// `listen` lets clients in. Off: it only binds, and clients are refused until `start_serving()`.
+  bool start_serving = true;
+  /// While a server has so many connections it accepts no more, and clients wait in the system's queue; 0 is no limit (rule S14).
+  std::size_t max_connections = 0;
+  /// While one IP address has so many connections to a server, further ones are accepted and closed at once; 0 is no limit (rule S14).
+  std::size_t max_connections_per_peer = 0;
+  /// Clients from elsewhere are accepted and closed at once. Empty: from everywhere.
+  std::vector<network> allow = {};
+  /// Clients from there are accepted and closed at once, even if `allow` has them.
+  std::vector<network> deny = {};
   /// How long an outgoing connection may take to be made, from the call on and with all that it takes, before it fails with
   /// `errc::timed_out`; 0 leaves it to the system.
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(30);
@@ -57,27 +68,28 @@ struct options {
 ///
 ///     tcp::server server(loop, [] { return std::make_unique<echo>(); });
 ///     server.listen({"127.0.0.1", 7777});
-///
-/// Belongs to the loop's thread; may be destroyed before or after the loop.
-class server final : public sluice::server {
+class server final : public socket_server {
  public:
+  /// Throws `std::invalid_argument` for a number in `settings` that makes no sense.
   server(loop& owner, protocol_factory factory, options settings = {});
-  /// Closes it.
-  ~server() override;
 
-  /// Binds and listens; port 0 lets the system choose, see `sockets()`. May be called for several addresses. Throws `std::system_error` with
-  /// the address in its text (rule S8), or sets `error`; `errc::closed` if the loop is gone. Returns the bound address.
+  /// Binds and listens; port 0 lets the system choose, see `sockets()`. May be called for several addresses. Throws `std::system_error`
+  /// with the address in its text (rule S8), or sets `error`; `errc::closed` if the loop is gone. Returns the bound address.
   address listen(const address& at);
   address listen(const address& at, std::error_code& error);
 
-  void close() override;
-  bool is_serving() const noexcept override;
-  std::vector<address> sockets() const override;
-  const server_counters& counters() const noexcept override;
+  /// Listens on each of `at`, once where one stands there twice, or on none of them if one cannot be had: what this call bound is closed
+  /// again. Returns the bound addresses (rule S6).
+  std::vector<address> listen(const std::vector<address>& at);
+  std::vector<address> listen(const std::vector<address>& at, std::error_code& error);
+
+  /// Listens on every interface of the machine, IPv4 and IPv6, by a socket for each of the two that the machine has. With port 0 both get
+  /// the same port. `ipv6_only` is taken as on (rule S6).
+  std::vector<address> listen(std::uint16_t port);
+  std::vector<address> listen(std::uint16_t port, std::error_code& error);
 
  private:
-  struct state;
-  std::unique_ptr<state> state_;
+  options settings_;
 };
 
 /// Connects to `to`. `factory` is called when the connection is there; then the protocol gets `connection_made`, then `done` is called (rules

@@ -1,0 +1,132 @@
+#include <sluice/local.hpp>
+
+#include <sluice/error.hpp>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "local_channel.hpp"
+#include "local_name.hpp"
+#include "socket.hpp"
+#include "stream_server.hpp"
+
+namespace sluice::local {
+namespace {
+
+// Which file it is, whatever its name.
+struct file_identity {
+  dev_t device;
+  ino_t inode;
+  friend bool operator==(const file_identity&, const file_identity&) = default;
+};
+
+std::optional<file_identity> socket_file_at(const std::string& path) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return std::nullopt;
+  return file_identity{found.st_dev, found.st_ino};
+}
+
+void remove_if(const file_identity& file, const std::string& path) {
+  if (socket_file_at(path) == file) ::unlink(path.c_str());
+}
+
+// Somebody may be listening there: only a refused connection proves that nobody is.
+bool is_stale(const address& at) {
+  std::error_code error;
+  const descriptor probe = detail::open_stream_socket(at, error);
+  return !error && detail::begin_connect(probe.get(), at) == std::errc::connection_refused;
+}
+
+// One call of listen, with what it is doing for the message of an error.
+class opening {
+ public:
+  opening(const address& at, const options& settings)
+      : at_(at), settings_(settings), path_(at.path()), what_("listening on " + at.to_string()) {}
+
+  std::error_code run(detail::stream_server& server) {
+    if (!names_a_place(at_)) return errc::bad_address;
+    std::error_code error;
+    descriptor socket = detail::open_stream_socket(at_, error);
+    if (!error) error = bind(socket.get());
+    if (error) return error;
+    if (!path_.empty()) made_ = socket_file_at(path_);
+    error = prepare_file();
+    if (!error) error = server.add_bound(std::move(socket), settings_.remove_file ? remover() : detail::at_socket_close());
+    if (error && made_) remove_if(*made_, path_);
+    return error;
+  }
+
+  [[noreturn]] void raise(std::error_code error) const { throw std::system_error(error, what_); }
+
+ private:
+  std::error_code bind(int socket) const {
+    const std::error_code error = detail::bind_socket(socket, at_);
+    if (error != std::errc::address_in_use || path_.empty() || !settings_.remove_stale) return error;
+    const auto found = socket_file_at(path_);
+    if (!found || !is_stale(at_)) return error;
+    remove_if(*found, path_);
+    return detail::bind_socket(socket, at_);
+  }
+
+  // Nobody can connect before the socket listens, so nobody sees the file with other permissions.
+  std::error_code prepare_file() {
+    if (path_.empty()) return {};
+    if (settings_.mode && ::chmod(path_.c_str(), static_cast<mode_t>(*settings_.mode)) != 0) return failed_to("setting its mode");
+    if (!settings_.user && !settings_.group) return {};
+    const uid_t user = settings_.user.value_or(static_cast<uid_t>(-1));
+    const gid_t group = settings_.group.value_or(static_cast<gid_t>(-1));
+    return ::chown(path_.c_str(), user, group) == 0 ? std::error_code() : failed_to("setting its owner");
+  }
+
+  std::error_code failed_to(const char* step) {
+    const int error = errno;
+    what_ = what_ + ": " + step;
+    return system_error(error);
+  }
+
+  detail::at_socket_close remover() const {
+    if (!made_) return {};
+    return [path = path_, file = *made_] { remove_if(file, path); };
+  }
+
+  const address& at_;
+  const options& settings_;
+  std::string path_;
+  std::string what_;
+  std::optional<file_identity> made_;
+};
+
+std::unique_ptr<detail::stream_server> make_server(loop& owner, protocol_factory factory, const options& settings) {
+  const auto make_channel = [&owner, stream = shared_stream_options::make(settings.stream), most = settings.receive_descriptors](
+                                descriptor socket, const address& peer) {
+    return std::make_unique<channel>(owner, std::move(socket), peer, stream, most);
+  };
+  return std::make_unique<detail::stream_server>(
+      owner, std::move(factory), make_channel,
+      detail::stream_server::settings{settings.backlog, settings.start_serving, settings.max_connections});
+}
+
+}  // namespace
+
+server::server(loop& owner, protocol_factory factory, options settings)
+    : socket_server(make_server(owner, std::move(factory), settings)), settings_(std::move(settings)) {}
+
+address server::listen(const address& at) {
+  opening now(at, settings_);
+  if (const auto error = now.run(impl())) now.raise(error);
+  return impl().sockets().back();
+}
+
+address server::listen(const address& at, std::error_code& error) {
+  error = opening(at, settings_).run(impl());
+  return error ? address() : impl().sockets().back();
+}
+
+}  // namespace sluice::local
