@@ -1,6 +1,7 @@
 // One protocol, any endpoints at once: echo ENDPOINT… [--high BYTES] [--low BYTES] [--mode echo|sink|source] [--drain SECONDS]
 
 #include <sluice/schemes.hpp>
+#include <sluice/shutdown.hpp>
 #include <sluice/timer.hpp>
 #include <sluice/transport_ref.hpp>
 
@@ -25,48 +26,14 @@ struct settings {
   unsigned drain = 5;
 };
 
-// The servers, and how they end: no new clients, what is in flight is delivered, and after the deadline what is left is cut off.
-class service {
- public:
-  service(sluice::loop& loop, const settings& chosen) : loop_(loop), settings_(chosen), deadline_(loop, [this] { abort_all(); }) {}
-
-  const settings& chosen() const { return settings_; }
-
-  void listen(const sluice::endpoint& at);
-
-  void stop() {
-    for (const auto& each : servers_) each->close();
-    loop_.for_each_transport([](sluice::transport& each) { each.shut_down(); });
-    if (connections_ > 0) deadline_.start(std::chrono::seconds(settings_.drain));
-  }
-
-  void connected() { ++connections_; }
-  void disconnected() {
-    if (--connections_ == 0) deadline_.stop();
-  }
-
- private:
-  void abort_all() {
-    loop_.for_each_transport([](sluice::transport& each) { each.abort(); });
-  }
-
-  sluice::loop& loop_;
-  const settings& settings_;
-  sluice::timer deadline_;
-  std::vector<std::unique_ptr<sluice::server>> servers_;
-  std::size_t connections_ = 0;
-};
-
 // Sends back what it gets. A client that does not read is held back by the watermarks, without a line here.
 class echo : public sluice::protocol {
  public:
-  explicit echo(service& owner) : service_(owner) {}
+  explicit echo(const sluice::write_buffer_limits& marks) : marks_(marks) {}
 
   void connection_made(sluice::transport& transport) override {
-    service_.connected();
     transport_ = &transport;
-    const sluice::write_buffer_limits& marks = service_.chosen().marks;
-    if (marks.high || marks.low) transport.set_write_buffer_limits(marks);
+    if (marks_.high || marks_.low) transport.set_write_buffer_limits(marks_);
   }
 
   void data_received(sluice::const_bytes data) override { transport_->write(data); }
@@ -77,8 +44,6 @@ class echo : public sluice::protocol {
     settling_->check.start(100ms);
     return sluice::shutdown_action::handled;
   }
-
-  void connection_lost(std::error_code) override { service_.disconnected(); }
 
  protected:
   sluice::transport& transport() const { return *transport_; }
@@ -98,7 +63,7 @@ class echo : public sluice::protocol {
     settling_->check.start(100ms);
   }
 
-  service& service_;
+  const sluice::write_buffer_limits& marks_;
   sluice::transport* transport_ = nullptr;
   std::unique_ptr<settling> settling_;  // only while shutting down
 };
@@ -136,16 +101,17 @@ class source final : public echo {
   }
 };
 
-sluice::protocol_ptr make(service& owner) {
-  if (owner.chosen().mode == "sink") return std::make_unique<sink>(owner);
-  if (owner.chosen().mode == "source") return std::make_unique<source>(owner);
-  return std::make_unique<echo>(owner);
+sluice::protocol_ptr make(const settings& chosen) {
+  if (chosen.mode == "sink") return std::make_unique<sink>(chosen.marks);
+  if (chosen.mode == "source") return std::make_unique<source>(chosen.marks);
+  return std::make_unique<echo>(chosen.marks);
 }
 
-void service::listen(const sluice::endpoint& at) {
-  servers_.push_back(sluice::listen(loop_, at, [this] { return make(*this); }));
-  std::printf("listening on %s\n", at.with_port(servers_.back()->sockets().front().port()).to_string().c_str());
+std::unique_ptr<sluice::server> listen(sluice::loop& loop, const sluice::endpoint& at, const settings& chosen) {
+  auto server = sluice::listen(loop, at, [&chosen] { return make(chosen); });
+  std::printf("listening on %s\n", at.with_port(server->sockets().front().port()).to_string().c_str());
   std::fflush(stdout);
+  return server;
 }
 
 void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
@@ -173,14 +139,14 @@ int main(int argc, char** argv) {
   }
 
   sluice::loop loop;
-  service echoes(loop, chosen);
-  const auto stop = [&] {
-    echoes.stop();
+  std::vector<std::unique_ptr<sluice::server>> servers;
+  const auto stop = [&] {  // no new clients, what is in flight is delivered, and after the deadline what is left is cut off
+    sluice::shutdown(loop, std::chrono::seconds(chosen.drain));
     for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
   };
   for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
   try {
-    for (const std::string& text : chosen.endpoints) echoes.listen(text);
+    for (const std::string& text : chosen.endpoints) servers.push_back(listen(loop, text, chosen));
   } catch (const std::system_error& error) {
     std::fprintf(stderr, "echo: %s\n", error.what());
     return 2;

@@ -21,6 +21,7 @@ class kv_connection final : public sluice::framing::framed<sluice::redis::reques
     if (const auto local = made.info<sluice::local_address>()) local_address = local->value.to_string();
     service_.sessions.add(*this, kv_time(made.scheduler()));
   }
+  sluice::shutdown_action shutting_down() override { return sluice::shutdown_action::handled; }  // the service sees who is quiet
   void connection_lost(std::error_code) override { service_.sessions.remove(*this); }
 
   void writev(std::span<const sluice::const_bytes> chunks) override { transport().writev(chunks); }

@@ -1,6 +1,7 @@
 // A server of the Redis protocol with its keys in memory: kv_server ENDPOINT… [--max-bulk BYTES] [--max-unsent BYTES] [--drain SECONDS]
 
 #include <sluice/schemes.hpp>
+#include <sluice/shutdown.hpp>
 #include <sluice/timer.hpp>
 
 #include <CLI/CLI.hpp>
@@ -31,9 +32,8 @@ class service : public kv_service {
   }
 
   void stop() {
-    servers_.clear();
     sweep_.stop();
-    deadline_.start(std::chrono::seconds(drain));
+    sluice::shutdown(loop_, std::chrono::seconds(drain));
     end_quiet_clients();
   }
 
@@ -49,13 +49,12 @@ class service : public kv_service {
     sessions.for_each([this](auto& client) {
       if (kv_time(loop_) - client.active_at >= tick) client.end();
     });
-    sessions.size() == 0 ? deadline_.stop() : settle_.start(tick);
+    if (sessions.size() != 0) settle_.start(tick);
   }
 
   sluice::loop& loop_;
   sluice::timer sweep_{loop_, [this] { sweep(); }};
   sluice::timer settle_{loop_, [this] { end_quiet_clients(); }};
-  sluice::timer deadline_{loop_, [this] { sessions.for_each([](auto& client) { client.kill(); }); }};
   std::vector<std::unique_ptr<sluice::server>> servers_;
 };
 

@@ -4,37 +4,27 @@
 // Each client gets the time of day once a second until it hangs up.
 
 #include <sluice/schemes.hpp>
+#include <sluice/shutdown.hpp>
 #include <sluice/timer.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <functional>
 #include <memory>
-#include <string>
 
 namespace {
 
 using namespace std::chrono_literals;
 
-// What the clients share.
-struct hall {
-  std::size_t clients = 0;
-  std::function<void()> empty = {};  // told when the last one leaves
-};
-
 class clock_face final : public sluice::protocol {
  public:
-  explicit clock_face(hall& place) : hall_(place) {}
-
- private:
   void connection_made(sluice::transport& transport) override {
-    ++hall_.clients;
     transport_ = &transport;
     tick_ = std::make_unique<sluice::timer>(transport.scheduler(), [this] { tell(); });
     tell();
   }
 
+ private:
   void tell() {
     const std::time_t now = std::time(nullptr);
     transport_->write(std::ctime(&now));
@@ -52,11 +42,9 @@ class clock_face final : public sluice::protocol {
 
   void connection_lost(std::error_code reason) override {
     tick_->stop();
-    if (--hall_.clients == 0 && hall_.empty) hall_.empty();
     std::printf("client gone: %s\n", reason ? reason.message().c_str() : "orderly end");
   }
 
-  hall& hall_;
   sluice::transport* transport_ = nullptr;
   std::unique_ptr<sluice::timer> tick_;
 };
@@ -68,11 +56,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s ENDPOINT, for example tcp://127.0.0.1:1313\n", argv[0]);
     return 2;
   }
-  hall place;
   sluice::loop loop;
   std::unique_ptr<sluice::server> server;
   try {
-    server = sluice::listen(loop, argv[1], [&] { return std::make_unique<clock_face>(place); });
+    server = sluice::listen(loop, argv[1], [] { return std::make_unique<clock_face>(); });
   } catch (const std::system_error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 2;
@@ -80,15 +67,12 @@ int main(int argc, char** argv) {
   std::printf("listening on %s\n", server->sockets().front().to_string().c_str());
   std::fflush(stdout);
 
-  sluice::timer deadline(loop, [&] { loop.for_each_transport([](sluice::transport& each) { each.abort(); }); });
   const auto shut_down = [&] {
-    std::printf("shutting down, %zu clients\n", place.clients);
+    std::printf("shutting down\n");
     for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);
-    server->close();
-    loop.for_each_transport([](sluice::transport& each) { each.shut_down(); });
-    if (place.clients == 0) return;
-    deadline.start(5s);
-    place.empty = [&] { deadline.stop(); };
+    sluice::shutdown(loop, 5s, [](const sluice::shutdown_report& report) {
+      std::printf("%zu clients, %zu cut off\n", report.asked, report.aborted.size());
+    });
   };
   for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, shut_down);
   loop.run();

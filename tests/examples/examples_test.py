@@ -30,10 +30,10 @@ class program:
         assert found, f"unexpected line {line!r}"
         return found[1].strip("[]"), int(found[2])
 
-    def stop(self, number=signal.SIGTERM):
+    def stop(self, number=signal.SIGTERM, may_cut_off=False):
         self.process.send_signal(number)
         out, err = self.process.communicate(timeout=PATIENCE)
-        assert err == "", err
+        assert err == "" or may_cut_off and "aborted at the deadline" in err, err
         assert self.process.returncode == 0, self.process.returncode
         return out
 
@@ -108,7 +108,7 @@ def echo_is_not_held_up_by_a_client_that_never_reads():
     with program("echo", "tcp://127.0.0.1:0", "--mode", "source", "--drain", "1") as source:
         peer = client(source.address())
         read_exactly(peer, 1)
-        source.stop()
+        source.stop(may_cut_off=True)
 
 
 def echo_modes_sink_and_source_do_what_they_say():
@@ -313,7 +313,7 @@ def kv_server_bounds_a_client_that_never_reads():
             clients = other.recv(65536)
         assert b"id=1 " in clients, clients
         assert resident_bytes(server.process) - before < 64 << 20
-        server.stop()
+        server.stop(may_cut_off=True)
 
 
 def kv_server_says_what_is_wrong_with_its_arguments():
