@@ -280,7 +280,8 @@ class stream_transport : public transport, private detail::event_node {
   void after_callback() noexcept;
   bool switch_pending() const noexcept;
 
-  // Every byte here is paid by each idle connection.
+  // Every byte here is paid by each idle connection; `flags_` is first because it fits behind the last member of the base.
+  std::uint16_t flags_ = 0;
   sluice::scheduler* scheduler_;
   protocol* protocol_ = nullptr;
   shared_stream_options options_;
@@ -288,9 +289,11 @@ class stream_transport : public transport, private detail::event_node {
   std::unique_ptr<rare_state> rare_;
   stream_counters counters_;
   const std::error_category* reason_category_ = nullptr;
-  int reason_value_ = 0;
+  union {
+    int reason_value_ = 0;    // of the code, if there is a category
+    std::uint32_t lingered_;  // else, after the end: bytes discarded since (rule C6)
+  };
   std::uint32_t slot_ = 0;
-  std::uint32_t lingered_ = 0;  // bytes discarded after the end (rule C6)
   connection_machine machine_;
   flow_control_machine flow_;
   std::uint8_t holds_ = 0;
@@ -298,7 +301,6 @@ class stream_transport : public transport, private detail::event_node {
   std::uint8_t callback_depth_ = 0;
   std::uint8_t cork_slot_ = 0;
   close_kind kind_ = close_kind::abort;
-  std::uint16_t flags_ = 0;
 };
 
 }  // namespace sluice
