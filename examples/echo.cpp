@@ -29,12 +29,7 @@ struct settings {
 // Sends back what it gets. A client that does not read is held back by the watermarks, without a line here.
 class echo : public sluice::protocol {
  public:
-  explicit echo(const sluice::write_buffer_limits& marks) : marks_(marks) {}
-
-  void connection_made(sluice::transport& transport) override {
-    transport_ = &transport;
-    if (marks_.high || marks_.low) transport.set_write_buffer_limits(marks_);
-  }
+  void connection_made(sluice::transport& transport) override { transport_ = &transport; }
 
   void data_received(sluice::const_bytes data) override { transport_->write(data); }
 
@@ -63,14 +58,12 @@ class echo : public sluice::protocol {
     settling_->check.start(100ms);
   }
 
-  const sluice::write_buffer_limits& marks_;
   sluice::transport* transport_ = nullptr;
   std::unique_ptr<settling> settling_;  // only while shutting down
 };
 
 class sink final : public echo {
  public:
-  using echo::echo;
   void data_received(sluice::const_bytes) override {}
   sluice::shutdown_action shutting_down() override { return sluice::shutdown_action::close; }
 };
@@ -79,8 +72,6 @@ class sink final : public echo {
 // other connections get theirs.
 class source final : public echo {
  public:
-  using echo::echo;
-
   void connection_made(sluice::transport& transport) override {
     echo::connection_made(transport);
     send();
@@ -102,13 +93,24 @@ class source final : public echo {
 };
 
 sluice::protocol_ptr make(const settings& chosen) {
-  if (chosen.mode == "sink") return std::make_unique<sink>(chosen.marks);
-  if (chosen.mode == "source") return std::make_unique<source>(chosen.marks);
-  return std::make_unique<echo>(chosen.marks);
+  if (chosen.mode == "sink") return std::make_unique<sink>();
+  if (chosen.mode == "source") return std::make_unique<source>();
+  return std::make_unique<echo>();
 }
 
-std::unique_ptr<sluice::server> listen(sluice::loop& loop, const sluice::endpoint& at, const settings& chosen) {
-  auto server = sluice::listen(loop, at, [&chosen] { return make(chosen); });
+// The marks are options of the endpoint, as everything else that can be set about it.
+std::string with_marks(std::string text, const sluice::write_buffer_limits& marks) {
+  const auto add = [&text](const char* name, std::size_t bytes) {
+    text += (text.find('?') == text.npos ? '?' : '&') + (name + std::to_string(bytes));
+  };
+  if (marks.high) add("high=", *marks.high);
+  if (marks.low) add("low=", *marks.low);
+  return text;
+}
+
+std::unique_ptr<sluice::server> listen(sluice::loop& loop, const std::string& text, const settings& chosen) {
+  const sluice::endpoint at(text);
+  auto server = sluice::listen(loop, with_marks(text, chosen.marks), [&chosen] { return make(chosen); });
   std::printf("listening on %s\n", at.with_port(server->sockets().front().port()).to_string().c_str());
   std::fflush(stdout);
   return server;
