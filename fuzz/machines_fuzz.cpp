@@ -1,10 +1,12 @@
-// The machines of a connection, of flow control and of a race between addresses: each byte of the input is one event. Whatever the order, each promise that the engine builds on
-// holds, and everything that was started can still be ended.
+// The machines of a connection, of flow control, of deadlines and of a race between addresses: each byte of the input is one event. Whatever
+// the order, each promise that the engine builds on holds, and everything that was started can still be ended.
 
 #include <sluice/connection_machine.hpp>
+#include <sluice/detail/deadline_watch.hpp>
 #include <sluice/flow_control.hpp>
 #include <sluice/happy_eyeballs_machine.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -222,6 +224,90 @@ class race_walk {
   bool over_ = false;
 };
 
+// A connection with every deadline, looked at when the watch asks for it. Knows to the millisecond when something happened last, so that it can
+// tell what is early and what is late.
+class deadline_walk {
+ public:
+  using watch = detail::deadline_watch;
+  using milliseconds = std::chrono::milliseconds;
+
+  deadline_walk() {
+    options_.first_byte_timeout = milliseconds(40);
+    options_.idle_timeout = milliseconds(80);
+    options_.write_stall_timeout = milliseconds(64);
+    options_.lifetime = milliseconds(500);
+    options_.close_timeout = milliseconds(50);
+    look();
+  }
+
+  // The clock goes on by the low bits; what happens then is in the two above.
+  void step(std::uint8_t byte) {
+    const time_point target = now_ + milliseconds(byte & 0x3fU);
+    while (!over_ && next_ <= target) {
+      now_ = next_;
+      look();
+    }
+    now_ = target;
+    switch (byte >> 6U) {
+      case 0: break;
+      case 1:
+        ++seen_.receives;
+        active_ = now_;
+        break;
+      case 2:
+        ++seen_.bytes_sent;
+        active_ = moved_ = now_;
+        break;
+      case 3:  // a queue becomes empty by what is sent of it
+        if (seen_.output_queued) {
+          ++seen_.bytes_sent;
+          active_ = now_;
+        }
+        seen_.output_queued = !seen_.output_queued;
+        moved_ = now_;
+        break;
+    }
+  }
+
+ private:
+  static constexpr time_point begin_{};
+
+  void look() {
+    const watch::verdict said = watch_.look(now_, options_, seen_);
+    const duration age = now_ - begin_;
+    const duration silence = now_ - active_;
+    const duration stuck = seen_.output_queued ? now_ - moved_ : duration::zero();
+    over_ = said != watch::verdict::fine && said != watch::verdict::ask_to_end;
+    switch (said) {
+      case watch::verdict::fine:
+      case watch::verdict::ask_to_end:
+        require(silence < milliseconds(91), "silence is found at most an eighth late");
+        require(stuck < milliseconds(73), "stuck output is found at most an eighth late");
+        require(seen_.receives > 0 || age < milliseconds(40), "a missing first byte is found in time");
+        require(age < milliseconds(550), "a lifetime ends");
+        require(said == watch::verdict::fine || age >= milliseconds(500), "nobody is asked to end early");
+        break;
+      case watch::verdict::no_first_byte:
+        require(seen_.receives == 0 && age >= milliseconds(40), "the first byte is not missed early");
+        break;
+      case watch::verdict::idle: require(silence >= milliseconds(80), "silence is not found early"); break;
+      case watch::verdict::write_stalled: require(stuck >= milliseconds(64), "output is not found stuck early"); break;
+      case watch::verdict::lifetime_over: require(age >= milliseconds(550), "a lifetime does not end early"); break;
+    }
+    next_ = watch_.next(now_, options_);
+    require(over_ || next_ > now_, "the watch does not ask to look twice at one time");
+  }
+
+  stream_options options_;
+  watch watch_{begin_};
+  watch::activity seen_;
+  time_point now_{};
+  time_point next_{};
+  time_point active_{};
+  time_point moved_{};
+  bool over_ = false;
+};
+
 void check_closed_is_silent(std::span<const std::uint8_t> input) {
   flow_control_machine machine;
   machine.closed();
@@ -237,11 +323,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::uint8_t> input(data, size);
   connection_walk connection;
   flow_walk flow;
+  deadline_walk deadlines;
   race_walk staggered(happy_eyeballs_machine::pacing::staggered);
   race_walk sequential(happy_eyeballs_machine::pacing::sequential);
   for (const std::uint8_t byte : input) {
     connection.step(byte);
     flow.step(byte);
+    deadlines.step(byte);
     staggered.step(byte);
     sequential.step(byte);
   }
