@@ -20,7 +20,7 @@
 #include <sluice/resolver.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
-#include "socket_kit.hpp"
+#include "server_site.hpp"
 
 using namespace sluice;
 using namespace socket_kit;
@@ -174,6 +174,66 @@ TEST_CASE("the option ipv6_only, off, lets IPv4 clients in") {
   here.end_all();
 }
 
+TEST_CASE("S6 tcp without a host is every interface, or that of the family") {
+  const descriptor_balance balance;
+  site here;
+  const auto both = here.listen("tcp://:0");
+  CHECK(both->sockets() == std::vector{address::any_v4(both->sockets()[0].port()), address::any_v6(both->sockets()[0].port())});
+  CHECK(here.listen("tcp://:0?family=ipv4")->sockets()[0].with_port(0) == address::any_v4(0));
+  CHECK(here.listen("tcp://:0?family=ipv6")->sockets()[0].with_port(0) == address::any_v6(0));
+  CHECK_THROWS_WITH_AS((void)here.connect("tcp://:80"), doctest::Contains("\"tcp://:80\": at 6 there is no host; expected a form such as"),
+                       bad_endpoint);
+}
+
+TEST_CASE("S1 S14 the options of servers reach them") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  server_site here;
+  const auto listen = [&](const std::string& at) { return sluice::listen(here.scheduler, at, here.factory()); };
+  const auto limited = listen("tcp://127.0.0.1:0?max_connections=1");
+  const raw_socket first = raw_socket::connected_to(limited->sockets()[0]);
+  CHECK(run_until(here.scheduler, [&] { return limited->counters().limit_pauses == 1; }));
+  const auto refused = [&](const std::string& options) {
+    const auto server = listen("tcp://127.0.0.1:0" + options);
+    raw_socket client = raw_socket::connected_to(server->sockets()[0]);
+    const server_counters& counters = server->counters();
+    run_until(here.scheduler, [&] { return counters.accepted + counters.refused_by_network + counters.refused_by_peer_limit == 1; });
+    return counters.refused_by_network;
+  };
+  CHECK(refused("?allow=10.0.0.0/8,::1") == 1);
+  CHECK(refused("?deny=10.0.0.0/8,127.0.0.0/8") == 1);
+  const auto per_peer = listen("tcp://127.0.0.1:0?max_connections_per_peer=1&allow=127.0.0.1");
+  const raw_socket clients[] = {raw_socket::connected_to(per_peer->sockets()[0]), raw_socket::connected_to(per_peer->sockets()[0])};
+  CHECK(run_until(here.scheduler, [&] { return per_peer->counters().refused_by_peer_limit == 1; }));
+  here.end_all();
+
+  for (const std::string& at : {std::string("tcp://127.0.0.1:0"), "unix:" + (folder / "x.sock"), "unix-abstract:sluice-" + folder.name()}) {
+    const auto waiting = listen(at + "?start_serving=off&max_connections=5");
+    CHECK_FALSE(waiting->is_serving());
+    CHECK_THROWS_AS(raw_socket::connected_to(waiting->sockets()[0]), std::system_error);
+    waiting->start_serving();
+    CHECK(raw_socket::connected_to(waiting->sockets()[0]).get() >= 0);
+    waiting->close(waiting_clients::refuse);
+  }
+}
+
+TEST_CASE("S13 the file of a unix endpoint is given to a user and a group, by name or number, and may stay") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  site here;
+  const std::string path = folder / "x.sock";
+  const auto own = std::to_string(::geteuid());
+  struct stat found {};
+  here.listen("unix:" + path + "?remove_file=off&user=" + own + "&group=" + std::to_string(::getegid()))->close();
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  CHECK(found.st_uid == ::geteuid());
+  if (::geteuid() != 0) return;
+  const auto server = here.listen("unix:" + path + "?user=daemon&group=daemon");
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  CHECK(found.st_uid == 1);
+  CHECK(found.st_gid == 1);
+}
+
 TEST_CASE("the option connect_timeout ends an attempt that gets no answer") {
   const descriptor_balance balance;
   site here;
@@ -251,7 +311,7 @@ TEST_CASE("an unknown scheme is refused with those that are known") {
 TEST_CASE("a tcp endpoint needs a host and a port, and nothing else") {
   const std::string form = "; expected a form such as tcp://127.0.0.1:7000";
   check_refused("tcp://", "at 6 there is no host" + form);
-  check_refused("tcp://:80", "at 6 there is no host" + form);
+  check_refused("tcp://:80/index.html", "at 6 there is no host" + form);
   check_refused("tcp://127.0.0.1", "at 15 there is no port" + form);
   check_refused("tcp:127.0.0.1", "\"127.0.0.1\" at 4 is not a host and a port" + form);
   check_refused("tcp://127.0.0.1:80/index.html", "\"/index.html\" at 18 is a path, which tcp does not have" + form);
@@ -293,11 +353,14 @@ TEST_CASE("an abstract endpoint needs a name that is not too long") {
 
 TEST_CASE("a bad option is refused at its place, with what it would have to be") {
   const std::string common =
-      "first_byte, idle, write_stall, lifetime, backlog, connect_timeout, high, low, max_write_buffer, close_timeout, linger";
+      "first_byte, idle, write_stall, lifetime, backlog, start_serving, max_connections, connect_timeout, high, low, max_write_buffer, "
+      "close_timeout, linger";
   const std::string local = common + ", receive_descriptors";
   check_refused("tcp://127.0.0.1:0?colour=red", "\"colour\" at 18 is not a known option; expected one of " + common +
-                                                    ", nodelay, reuse_port, ipv6_only, attempt_delay, first_family_count, family, local");
-  check_refused("unix:/x?nodelay=on", "\"nodelay\" at 8 is not a known option; expected one of " + local + ", mode, remove_stale");
+                                                    ", nodelay, reuse_port, ipv6_only, attempt_delay, first_family_count, family, "
+                                                    "max_connections_per_peer, allow, deny, local");
+  check_refused("unix:/x?nodelay=on",
+                "\"nodelay\" at 8 is not a known option; expected one of " + local + ", mode, user, group, remove_stale, remove_file");
   check_refused("unix-abstract:x?mode=0600", "\"mode\" at 16 is not a known option; expected one of " + local);
   check_refused("tcp://127.0.0.1:0?backlog=0", "\"0\" at 26 is not a value for backlog; expected a number from 1 to 65535");
   check_refused("tcp://127.0.0.1:0?backlog=ten", "\"ten\" at 26 is not a value for backlog; expected a number from 1 to 65535");
@@ -313,6 +376,18 @@ TEST_CASE("a bad option is refused at its place, with what it would have to be")
     check_refused("tcp://there:1?local=" + std::string(wrong), '"' + std::string(wrong) +
                                                                    "\" at 20 is not a value for local; expected an address such as "
                                                                    "127.0.0.1, ::1 or [::1]:7000");
+  const std::string networks = "; expected networks such as 10.0.0.0/8,2001:db8::/32, with zeros behind the prefix";
+  for (const char* wrong : {"here", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "10.0.0.0/8,,::/0"}) {
+    check_refused("tcp://127.0.0.1:0?allow=" + std::string(wrong),
+                  '"' + std::string(wrong) + "\" at 24 is not a value for allow" + networks);
+    check_refused("tcp://127.0.0.1:0?deny=" + std::string(wrong), '"' + std::string(wrong) + "\" at 23 is not a value for deny" + networks);
+  }
+  for (const char* wrong : {"no-such-account", "4294967295", "-1", "99999999999", "root%00x"}) {
+    const auto end = "\" at 13 is not a value for user; expected the name or the number of a user";
+    check_refused("unix:/x?user=" + std::string(wrong), '"' + std::string(wrong) + end);
+  }
+  check_refused("unix:/x?group=no-such-group",
+                "\"no-such-group\" at 14 is not a value for group; expected the name or the number of a group");
   check_refused("unix:/x?mode=rw", "\"rw\" at 13 is not a value for mode; expected an octal mode such as 0660");
 }
 

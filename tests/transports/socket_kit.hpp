@@ -84,6 +84,8 @@ class temporary_folder {
   ~temporary_folder();
 
   std::string operator/(std::string_view name) const { return (path_ / name).string(); }
+  // Its own, which no other has.
+  std::string name() const { return path_.filename().string(); }
 
  private:
   std::filesystem::path path_;
