@@ -1,6 +1,7 @@
 #include <sluice/redis/command_table.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace sluice::redis {
@@ -11,6 +12,16 @@ constexpr std::size_t longest_repeated = 128;  // Redis cuts what it repeats of 
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+// The same for a name in whatever case.
+std::size_t hash_of(std::string_view name) noexcept {
+  std::size_t hash = name.size();
+  for (const char c : name) hash = hash * 31 + static_cast<unsigned char>(c | 0x20);
+  return hash ^ hash >> 7;
+}
+
+// A power of two with room for twice as many.
+std::size_t slots_for(std::size_t commands) noexcept { return std::bit_ceil(2 * commands + 1); }
 
 bool fits(int arity, std::size_t count) noexcept {
   return arity >= 0 ? count == static_cast<std::size_t>(arity) : count >= static_cast<std::size_t>(-arity);
@@ -51,18 +62,22 @@ void write_info(std::string& out, const command_info& command) {
 bool is_keyword(std::string_view text, std::string_view word) noexcept { return std::ranges::equal(text, word, {}, lower); }
 
 command_catalog::command_catalog(std::string_view parent, std::vector<command_info> commands)
-    : parent_(parent), commands_(std::move(commands)), by_name_(commands_.size()) {
+    : parent_(parent), commands_(std::move(commands)), by_name_(commands_.size()), slots_(slots_for(commands_.size())) {
   std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
   std::ranges::sort(by_name_, {}, [this](std::size_t index) { return commands_[index].name; });
+  for (std::size_t index = 0; index < commands_.size(); ++index) {
+    std::size_t slot = hash_of(commands_[index].name);
+    while (slots_[slot & (slots_.size() - 1)] != 0) ++slot;
+    slots_[slot & (slots_.size() - 1)] = index + 1;
+  }
 }
 
 std::optional<std::size_t> command_catalog::look_up(std::string_view name) const noexcept {
-  const auto is_before = [](std::string_view known, std::string_view asked) {
-    return std::ranges::lexicographical_compare(known, asked, {}, {}, lower);
-  };
-  const auto at = std::ranges::lower_bound(by_name_, name, is_before, [this](std::size_t index) { return commands_[index].name; });
-  if (at == by_name_.end() || !is_keyword(name, commands_[*at].name)) return std::nullopt;
-  return *at;
+  for (std::size_t slot = hash_of(name);; ++slot) {
+    const std::size_t taken = slots_[slot & (slots_.size() - 1)];
+    if (taken == 0) return std::nullopt;
+    if (is_keyword(name, commands_[taken - 1].name)) return taken - 1;
+  }
 }
 
 std::optional<std::size_t> command_catalog::find(arguments request, std::string& error) const {

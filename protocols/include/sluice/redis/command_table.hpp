@@ -58,6 +58,7 @@ class command_catalog {
   std::string parent_;
   std::vector<command_info> commands_;
   std::vector<std::size_t> by_name_;
+  std::vector<std::size_t> slots_;  // index + 1 of a command, or 0; a command stands at the hash of its name or soon behind it
 };
 
 /// A catalog with a function for each command. `Call` is what the server makes of a request: its arguments, the client, the store.

@@ -2,6 +2,7 @@
 
 #include <sluice/bytes.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <concepts>
@@ -115,11 +116,18 @@ void write_integer(Sink& out, std::integral auto number) {
 /// Any bytes, of any length.
 template <sink Sink>
 void write_bulk(Sink& out, std::string_view bytes) {
-  char head[24] = "$";
-  const auto end = std::to_chars(head + 1, head + 22, bytes.size()).ptr;
-  end[0] = '\r';
-  end[1] = '\n';
-  detail::put(out, {std::string_view(head, static_cast<std::size_t>(end + 2 - head)), bytes, "\r\n"});
+  constexpr std::size_t worth_a_copy = 256;  // one short write costs less than three
+  char text[24 + worth_a_copy + 2];
+  text[0] = '$';
+  char* end = std::to_chars(text + 1, text + 22, bytes.size()).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  const std::string_view head(text, static_cast<std::size_t>(end - text));
+  if (bytes.size() > worth_a_copy) return detail::put(out, {head, bytes, "\r\n"});
+  end = std::ranges::copy(bytes, end).out;
+  *end++ = '\r';
+  *end++ = '\n';
+  detail::put(out, {std::string_view(text, static_cast<std::size_t>(end - text))});
 }
 
 /// The bulk string that is none, `$-1`: the answer for a key that does not exist.
