@@ -21,15 +21,17 @@ class slot_table {
     std::uint64_t id;            // of a free slot: index of the next free one
   };
 
+  // Throws std::bad_alloc with nothing changed.
   std::uint32_t put(stream_transport& occupant) {
-    ++used_;
     if (free_ == none) {
       slots_.push_back({&occupant, ++last_id_});
+      ++used_;
       return static_cast<std::uint32_t>(slots_.size() - 1);
     }
     const std::uint32_t index = free_;
     free_ = static_cast<std::uint32_t>(slots_[index].id);
     slots_[index] = {&occupant, ++last_id_};
+    ++used_;
     return index;
   }
   void remove(std::uint32_t index) noexcept {
