@@ -256,7 +256,11 @@ void descriptor_channel::look_after_hangup() {
 address descriptor_channel::local() const {
   if (local_ != nullptr) return local_->expand();
   const address now = socket_.is_open() ? bound_address(socket_.get()) : address();
-  local_.reset(new (std::nothrow) compact_address(now));
+  try {
+    local_ = std::make_unique<compact_address>(now);
+  } catch (const std::bad_alloc&) {
+    return now;  // after the end it is not known then
+  }
   return now;
 }
 
