@@ -97,6 +97,11 @@ struct channel::passing {
   std::uint64_t reach(std::uint64_t at, std::size_t count) const noexcept {
     return count < queued.size() ? queued[count].goes_with - at : static_cast<std::uint64_t>(-1);
   }
+  // Throws std::bad_alloc with nothing changed.
+  void queue(std::uint64_t at, std::span<descriptor> passed) {
+    if (const std::size_t needed = queued.size() + passed.size(); needed > queued.capacity()) queued.reserve(2 * needed);
+    for (descriptor& each : passed) queued.push_back({at, std::move(each)});
+  }
   // False if it has no room, or no memory to keep it.
   bool keep(descriptor fresh) noexcept {
     if (received.size() >= limit) return false;
@@ -142,11 +147,12 @@ std::error_code channel::send_descriptors(std::span<descriptor> passed, const_by
     write(data);  // is counted, and after write_eof() reported
     return errc::closed;
   }
-  if (passing_ == nullptr) passing_ = std::make_unique<passing>();
-  const std::uint64_t at = counters().bytes_sent + get_write_buffer_size();
-  auto& queued = passing_->queued;
-  if (const std::size_t needed = queued.size() + passed.size(); needed > queued.capacity()) queued.reserve(2 * needed);
-  for (descriptor& each : passed) queued.push_back({at, std::move(each)});
+  try {
+    if (passing_ == nullptr) passing_ = std::make_unique<passing>();
+    passing_->queue(counters().bytes_sent + get_write_buffer_size(), passed);
+  } catch (const std::bad_alloc&) {
+    return make_error_code(std::errc::not_enough_memory);
+  }
   write(data);
   return {};
 }
