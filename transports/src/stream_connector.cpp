@@ -18,10 +18,25 @@ stream_connector::stream_connector(loop& owner, request wanted)
       request_(std::move(wanted)),
       machine_(request_.attempt_delay.count() > 0 ? pacing::staggered : pacing::sequential),
       began_(owner.now()),
-      deadline_(owner, [this] { time_is_over(); }),
-      delay_(owner, [this] { perform(machine_.delay_passed()); }) {
+      deadline_(owner, [this] { run([this] { time_is_over(); }); }),
+      delay_(owner, [this] { run([this] { perform(machine_.delay_passed()); }); }) {
   in_progress_ = !scheduler_ended();
   if (in_progress_ && request_.timeout.count() > 0) deadline_.start(request_.timeout);
+}
+
+// What an event leads to is a turn. Want of memory ends the whole with that error, not without a word.
+template <typename Step>
+void stream_connector::run(const Step& step) {
+  unique_function guarded = [&, this] {
+    try {
+      step();
+    } catch (const std::bad_alloc&) {
+      let_go();
+      const request wanted = std::move(request_);
+      finish(make_error_code(std::errc::not_enough_memory), wanted.done);
+    }
+  };
+  loop_.run_turn(guarded, error_source::scheduled, "connecting");
 }
 
 stream_connector::~stream_connector() {
@@ -39,7 +54,12 @@ void stream_connector::scheduler_ends() noexcept {
 }
 
 void stream_connector::shut_down() {
-  if (!error_) refuse(errc::cancelled, "this program is shutting down");
+  if (error_) return;
+  try {
+    refuse(errc::cancelled, "this program is shutting down");
+  } catch (const std::bad_alloc&) {
+    refuse(errc::cancelled);
+  }
 }
 
 void stream_connector::let_go() noexcept {
@@ -65,7 +85,9 @@ void stream_connector::connect_to(const address& to) {
 
 void stream_connector::connect_to(const name_request& name) {
   if (!in_progress_ || error_) return;
-  const auto handler = [this, port = name.port, count = name.first_family_count](const auto& found) { resolved(found, port, count); };
+  const auto handler = [this, port = name.port, count = name.first_family_count](const auto& found) {
+    run([&, this] { resolved(found, port, count); });
+  };
   query_ = name.names.resolve(name.host, handler, name.family);
   if (!query_.in_progress()) refuse(errc::closed, "the resolver's loop has ended");
 }
@@ -117,8 +139,7 @@ void stream_connector::begin_next() {
 }
 
 void stream_connector::attempt_ended(socket_attempt& ended, std::error_code error) {
-  unique_function step = [&] { error ? attempt_failed(ended, error) : succeed(ended); };
-  loop_.run_turn(step, error_source::scheduled, "connecting");
+  run([&, this] { error ? attempt_failed(ended, error) : succeed(ended); });
 }
 
 void stream_connector::attempt_failed(const socket_attempt& ended, std::error_code error) {
@@ -182,9 +203,9 @@ result<transport&> stream_connector::make_connection(const request& wanted, desc
   protocol_ptr upper = make_protocol(loop_, wanted.factory);
   if (destroyed) return make_error_code(errc::cancelled);
   in_progress_ = false;
-  if (upper == nullptr)
-    return {errc::factory_failed, "connecting to " + wanted.target + ": " + make_error_code(errc::factory_failed).message()};
   try {
+    if (upper == nullptr)
+      return {errc::factory_failed, "connecting to " + wanted.target + ": " + make_error_code(errc::factory_failed).message()};
     transport& made = stream_transport::start(wanted.channels(std::move(socket), peer), std::move(upper));
     if (made.closing_reason() == errc::protocol_threw) return make_error_code(errc::protocol_threw);  // rule X2
     return made;
@@ -195,11 +216,11 @@ result<transport&> stream_connector::make_connection(const request& wanted, desc
 
 void stream_connector::fail() {
   let_go();
-  const request wanted = std::move(request_);
-  const address& from = wanted.local;
-  std::string text = "connecting to " + wanted.target;
+  const address& from = request_.local;
+  std::string text = "connecting to " + request_.target;
   if (!from.empty()) text += " from " + (from.is_ip() && from.port() == 0 ? from.host() : from.to_string());
-  text += ": " + (error_ ? why_ : describe_failures(failed_, wanted.target));
+  text += ": " + (error_ ? why_ : describe_failures(failed_, request_.target));
+  const request wanted = std::move(request_);
   finish({error_ ? error_ : common_error(failed_), std::move(text)}, wanted.done);
 }
 

@@ -59,6 +59,8 @@ class stream_connector final : public connecting::attempt, private resource, pri
  private:
   using action = happy_eyeballs_machine::action;
 
+  template <typename Step>
+  void run(const Step& step);
   void scheduler_ends() noexcept override;
   void shut_down() override;
   void attempt_ended(socket_attempt& ended, std::error_code error) override;
