@@ -22,7 +22,7 @@ layer::~layer() {
   end_of_turn();
 }
 
-void layer::park(protocol_ptr old, protocol_ptr upper) noexcept {
+void layer::park(std::unique_ptr<detail::retired_protocols> old, protocol_ptr upper) noexcept {
   parked_ = std::move(old);
   upper_ = std::move(upper);
 }
@@ -89,9 +89,9 @@ void layer::connection_lost(std::error_code reason) {
 
 void layer::end_parked(std::error_code reason) {
   if (parked_ == nullptr) return;
-  guarded("connection_lost", [&] { parked_->connection_lost(reason); });
+  guarded("connection_lost", [&] { parked_->one->connection_lost(reason); });
+  parked_->other = std::move(upper_);
   scheduler_->retire(std::move(parked_));
-  if (upper_ != nullptr) scheduler_->retire(std::move(upper_));
 }
 
 void layer::start_reading() {

@@ -148,8 +148,10 @@ void scheduler::retire(stream_transport& ended) noexcept {
   last_retired_ = &ended;
 }
 
-void scheduler::retire(protocol_ptr replaced) {
-  replaced_.push_back(std::move(replaced));
+void scheduler::retire(std::unique_ptr<detail::retired_protocols> replaced) noexcept {
+  detail::retired_protocols* const last = replaced.release();
+  (first_replaced_ == nullptr ? first_replaced_ : last_replaced_->following) = last;
+  last_replaced_ = last;
   retiring_ = true;
 }
 
@@ -162,8 +164,11 @@ void scheduler::unretire(stream_transport& gone) noexcept {
 }
 
 void scheduler::destroy_retired() noexcept {
-  while (first_retired_ != nullptr || !replaced_.empty()) {
-    const auto replaced = std::exchange(replaced_, {});  // their destructors may retire more
+  while (first_retired_ != nullptr || first_replaced_ != nullptr) {
+    while (first_replaced_ != nullptr) {  // their destructors may retire more
+      detail::retired_protocols* const gone = std::exchange(first_replaced_, first_replaced_->following);
+      delete gone;
+    }
     if (first_retired_ == nullptr) continue;
     auto& ended = static_cast<stream_transport&>(*first_retired_);
     first_retired_ = ended.next_node;

@@ -28,6 +28,7 @@ class read_guard {
 struct stream_transport::pending_switch {
   std::unique_ptr<layer> between;  // null: a plain switch
   protocol_ptr next;
+  std::unique_ptr<detail::retired_protocols> old;  // empty until the switch takes effect
   detail::chunk_queue unread;
 };
 

@@ -31,12 +31,18 @@ std::error_code stream_transport::schedule_switch(std::unique_ptr<layer> between
     return errc::misuse;
   }
   if (!machine_.is_live()) return errc::closed;
-  auto wanted = std::make_unique<pending_switch>();
-  wanted->unread.append(scheduler_->pool_, unread);
-  wanted->between = std::move(between);
-  wanted->next = std::move(next);
-  if (switch_pending()) drop_switch();  // the last call of one callback wins (rule V1)
-  rare().next = std::move(wanted);
+  try {
+    rare_state& rarely = rare();
+    auto wanted = std::make_unique<pending_switch>();
+    wanted->old = std::make_unique<detail::retired_protocols>();
+    wanted->unread.append(scheduler_->pool_, unread);
+    wanted->between = std::move(between);
+    wanted->next = std::move(next);
+    if (switch_pending()) drop_switch();  // the last call of one callback wins (rule V1)
+    rarely.next = std::move(wanted);
+  } catch (const std::bad_alloc&) {
+    return make_error_code(std::errc::not_enough_memory);
+  }
   set_hold(hold::switching, true);
   scheduler_->defer(*this);  // unless the running callback ends before; those of flow control do not count, a write may be around them
   return {};
@@ -57,12 +63,12 @@ void stream_transport::apply_switch() {
   while (switch_pending()) {
     const std::unique_ptr<pending_switch> change = std::exchange(rare_->next, nullptr);
     keep_unread(*change);
-    protocol_ptr old = take_protocol();
+    change->old->one = take_protocol();
     if (change->between != nullptr) {
-      change->between->park(std::move(old), std::move(change->next));
+      change->between->park(std::move(change->old), std::move(change->next));
       adopt(std::move(change->between));
     } else {
-      scheduler_->retire(std::move(old));
+      scheduler_->retire(std::move(change->old));
       adopt(std::move(change->next));
     }
     flow_.replaced();

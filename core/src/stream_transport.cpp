@@ -1,5 +1,6 @@
 #include <sluice/stream_transport.hpp>
 
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -208,8 +209,17 @@ void stream_transport::fail_output(std::error_code error) {
   perform(next);
 }
 
-void stream_transport::start_deadline(std::chrono::milliseconds delay) {
-  if (delay.count() > 0) scheduler_->set_timer(*this, scheduler_->now() + delay);
+// Where there is no memory for a deadline, there is no waiting.
+void stream_transport::start_deadline(std::chrono::milliseconds delay) noexcept {
+  if (delay.count() <= 0) return;
+  try {
+    scheduler_->set_timer(*this, scheduler_->now() + delay);
+  } catch (const std::bad_alloc&) {
+    if (machine_.current() == state::lost)
+      perform(machine_.linger_over());
+    else
+      abort_with(make_error_code(std::errc::not_enough_memory));
+  }
 }
 
 void stream_transport::deadline_passed() {
@@ -307,7 +317,11 @@ std::error_code stream_transport::set_options(const stream_options& options) {
     scheduler_->report_misuse(id(), "set_options: write_buffer.low is above write_buffer.high");
     return errc::misuse;
   }
-  options_ = shared_stream_options::make(options);
+  try {
+    options_ = shared_stream_options::make(options);
+  } catch (const std::bad_alloc&) {
+    return make_error_code(std::errc::not_enough_memory);
+  }
   evaluate_flow();
   watch_deadlines();
   return {};

@@ -64,12 +64,12 @@ class layer : public protocol, public stream_transport {
 
  private:
   friend class stream_transport;
-  void park(protocol_ptr old, protocol_ptr upper) noexcept;
+  void park(std::unique_ptr<detail::retired_protocols> old, protocol_ptr upper) noexcept;
   void end_parked(std::error_code reason);
 
   transport* lower_ = nullptr;
-  protocol_ptr parked_;  // until established: who is told if that fails
-  protocol_ptr upper_;   // until established
+  std::unique_ptr<detail::retired_protocols> parked_;  // until established: who is told if that fails
+  protocol_ptr upper_;                                 // until established
   bool lower_paused_ = false;
 };
 

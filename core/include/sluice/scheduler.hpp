@@ -20,6 +20,7 @@
 #include <sluice/detail/cork.hpp>
 #include <sluice/detail/event_node.hpp>
 #include <sluice/detail/resource.hpp>
+#include <sluice/detail/retired_protocols.hpp>
 #include <sluice/detail/slot_table.hpp>
 #include <sluice/detail/timer_heap.hpp>
 #include <sluice/detail/unique_function.hpp>
@@ -214,7 +215,7 @@ class scheduler {
   void remove(detail::resource& held) noexcept;
 
   void retire(stream_transport& ended) noexcept;
-  void retire(protocol_ptr replaced);
+  void retire(std::unique_ptr<detail::retired_protocols> replaced) noexcept;
   void unretire(stream_transport& gone) noexcept;
   void rethrow_later(const error_event& event) noexcept;
   bool wrong_thread(const char* call) const noexcept;  // src/thread_check.hpp
@@ -236,7 +237,8 @@ class scheduler {
   task* free_tasks_ = nullptr;
   detail::timer_heap timers_;
   std::uint64_t timer_limit_ = 0;
-  std::vector<protocol_ptr> replaced_;           // protocols that die when the turn ends
+  detail::retired_protocols* first_replaced_ = nullptr;  // protocols that die when the turn ends
+  detail::retired_protocols* last_replaced_ = nullptr;
   detail::event_node* first_retired_ = nullptr;  // transports that have something to give up then
   detail::event_node* last_retired_ = nullptr;
   std::vector<std::pair<const void*, std::unique_ptr<detail::attachment>>> attachments_;

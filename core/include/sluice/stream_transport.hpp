@@ -257,7 +257,7 @@ class stream_transport : public transport, private detail::event_node {
   bool watches_deadlines() const noexcept;
   void ask_to_end();
   void run_pending();
-  void start_deadline(std::chrono::milliseconds delay);
+  void start_deadline(std::chrono::milliseconds delay) noexcept;
   void terminate(std::error_code reason) noexcept;
   void end_of_turn() noexcept;
 

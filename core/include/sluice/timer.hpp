@@ -7,7 +7,7 @@
 namespace sluice {
 
 /// A deadline that calls one function, as often as it is started. Lives inside the object that it serves; starting, moving and stopping it
-/// costs no allocation (captures of up to 48 bytes) and logarithmic time.
+/// costs no allocation in the steady state (captures of up to 48 bytes) and logarithmic time.
 ///
 /// The function runs as a turn of its own, never inside `start`. Timers of one deadline fire in the order in which they were started (rule
 /// K3). An exception goes to the error hook. The function may start, stop or destroy the timer. Resolution of a `loop` is one millisecond;
@@ -19,7 +19,8 @@ class timer : private detail::event_node {
   /// Stops it.
   ~timer();
 
-  /// Fires once, `delay` from now; a running timer is moved. Negative is 0, and more than 100 years is 100 years.
+  /// Fires once, `delay` from now; a running timer is moved. Negative is 0, and more than 100 years is 100 years. Throws `std::bad_alloc`, but
+  /// never for a running timer.
   void start(duration delay);
   void start_at(time_point deadline);
   /// Does nothing if it is not running.

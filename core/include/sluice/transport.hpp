@@ -58,7 +58,8 @@ struct stream_options {
 /// References are valid from `connection_made` until `connection_lost` returns; `transport_ref` tells afterwards whether it is still there.
 /// All calls belong to the scheduler's thread; debug builds report another thread as misuse. Every call is legal in every callback and in
 /// every state. None calls back into a protocol, but for flow control: `write`, `writev`, `flush` and the end of a `scheduler::cork` may
-/// call `pause_writing`, `set_write_buffer_limits` may call that or `resume_writing`.
+/// call `pause_writing`, `set_write_buffer_limits` may call that or `resume_writing`. None throws: want of memory is the returned error
+/// (`std::errc::not_enough_memory`) of a call that has one, and ends the connection where there is none.
 ///
 /// Output of one turn (one read with all that it calls, one timer, …) leaves in one system call when the turn ends (rule F16).
 class transport {
