@@ -12,6 +12,7 @@ class scheduler::ending final : private detail::event_node {
   explicit ending(scheduler& owner) noexcept : event_node(&ending::on_event), owner_(owner) {}
   ~ending();
 
+  // Throws std::bad_alloc with nothing changed.
   void add(duration deadline, shutdown_handler done);
   void begin();
   // To be called when a transport has given back its handle.
@@ -20,6 +21,7 @@ class scheduler::ending final : private detail::event_node {
  private:
   static void on_event(detail::event_node& node, detail::event kind);
   void cut_off();
+  void list_what_is_left();
   void finish();
 
   scheduler& owner_;

@@ -1,7 +1,7 @@
 #include "memory_budget.hpp"
 
 #include <algorithm>
-#include <string>
+#include <cstdio>
 
 #include <sluice/error.hpp>
 #include <sluice/stream_transport.hpp>
@@ -52,6 +52,7 @@ void scheduler::memory_budget::on_event(detail::event_node& node, detail::event)
   self.arm();
 }
 
+// Without a byte from the heap, of which there may be none.
 void scheduler::memory_budget::take_step() {
   exceeded_ ? hold_largest() : hold_accepting();
   next_step_ = owner_.memory_in_use() + budget_ / steps_per_budget;
@@ -61,8 +62,9 @@ void scheduler::memory_budget::hold_accepting() {
   exceeded_ = true;
   ++owner_.counters_.memory_episodes;
   owner_.for_each_resource([](detail::resource& each) { each.memory_short(true); });
-  const std::string use = std::to_string(owner_.memory_in_use()) + " of " + std::to_string(budget_) + " bytes are in use";
-  owner_.report({error_source::memory, 0, errc::memory_budget, nullptr, use + "; accepting is paused"});
+  char text[96];
+  std::snprintf(text, sizeof text, "%zu of %zu bytes are in use; accepting is paused", owner_.memory_in_use(), budget_);
+  owner_.report({error_source::memory, 0, errc::memory_budget, nullptr, text});
 }
 
 // All that hold back at least half as much as the largest, so that thousands of equal ones need no thousand steps.
@@ -78,8 +80,9 @@ void scheduler::memory_budget::hold_largest() {
     if (is_held(each) || kept < (largest + 1) / 2) return;
     each.set_hold(hold::memory_budget, true);
     ++owner_.counters_.memory_holds;
-    owner_.report({error_source::memory, each.id(), errc::memory_budget, nullptr,
-                   "reading is held, as " + std::to_string(kept) + " bytes wait in this connection"});
+    char text[96];
+    std::snprintf(text, sizeof text, "reading is held, as %zu bytes wait in this connection", kept);
+    owner_.report({error_source::memory, each.id(), errc::memory_budget, nullptr, text});
   });
 }
 

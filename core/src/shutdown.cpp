@@ -1,6 +1,7 @@
 #include <sluice/shutdown.hpp>
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -23,10 +24,13 @@ void shutdown(scheduler& owner, duration deadline, shutdown_handler done) { owne
 
 void scheduler::begin_ending(duration deadline, shutdown_handler done) {
   if (wrong_thread("shutdown") || closing_all_) return;
-  const bool first = ending_ == nullptr;
-  if (first) ending_ = std::make_unique<ending>(*this);
-  ending_->add(deadline, std::move(done));
-  if (!first) return;
+  if (ending_ != nullptr) {
+    ending_->add(deadline, std::move(done));
+    return;
+  }
+  auto fresh = std::make_unique<ending>(*this);
+  fresh->add(deadline, std::move(done));
+  ending_ = std::move(fresh);
   const cork_guard turn(*this);
   ending_->begin();
 }
@@ -37,11 +41,13 @@ scheduler::ending::~ending() {
 }
 
 void scheduler::ending::add(duration deadline, shutdown_handler done) {
-  if (done != nullptr) handlers_.push_back(std::move(done));
+  handlers_.reserve(handlers_.size() + 1);
   const time_point at = owner_.now() + std::clamp(deadline, duration::zero(), longest);
-  if (timer_index != no_timer && deadline_ <= at) return;
-  deadline_ = at;
-  owner_.set_timer(*this, at);
+  if (timer_index == no_timer || at < deadline_) {
+    owner_.set_timer(*this, at);
+    deadline_ = at;
+  }
+  if (done != nullptr) handlers_.push_back(std::move(done));
 }
 
 void scheduler::ending::begin() {
@@ -66,14 +72,22 @@ void scheduler::ending::on_event(detail::event_node& node, detail::event kind) {
 
 // Whatever the protocols do about it: nothing of theirs is waited for any more.
 void scheduler::ending::cut_off() {
+  try {
+    list_what_is_left();
+  } catch (const std::bad_alloc&) {
+    owner_.report({error_source::shutdown, 0, errc::timed_out, nullptr, "aborted at the deadline: more than there is memory to list"});
+  }
+  owner_.terminate_all(errc::timed_out);
+  look_whether_done();
+}
+
+void scheduler::ending::list_what_is_left() {
   std::string left;
   owner_.for_each_live_transport([&](stream_transport& each) {
     report_.aborted.push_back(each.id());
     left += ' ' + detail::name_of(each);
   });
   if (!left.empty()) owner_.report({error_source::shutdown, 0, errc::timed_out, nullptr, "aborted at the deadline:" + left});
-  owner_.terminate_all(errc::timed_out);
-  look_whether_done();
 }
 
 void scheduler::ending::finish() {

@@ -28,7 +28,7 @@ using shutdown_handler = std::function<void(const shutdown_report&)>;
 /// - then `done` is called. On a loop `run` returns, unless the program keeps it busy otherwise.
 ///
 /// May be called from any callback. A second call while the first is under way can only bring the deadline forward; each `done` is called.
-/// Afterwards the scheduler is as good as new.
+/// Afterwards the scheduler is as good as new. Throws `std::bad_alloc` where there is no memory to begin with; then nothing has begun.
 void shutdown(scheduler& owner, duration deadline, shutdown_handler done = {});
 
 }  // namespace sluice
