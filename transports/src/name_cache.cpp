@@ -31,7 +31,12 @@ void name_cache::put(const name_key& key, name_answer answer, time_point good_un
   if (const auto found = by_key_.find(key); found != by_key_.end()) erase(found->second);
   shrink_to(limit_ - 1);
   entries_.push_front({key, std::move(answer), good_until});
-  by_key_.emplace(key, entries_.begin());
+  try {
+    by_key_.emplace(key, entries_.begin());
+  } catch (...) {
+    entries_.pop_front();
+    throw;
+  }
 }
 
 void name_cache::set_limit(std::size_t most) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 #include "printable.hpp"
 
@@ -143,6 +144,7 @@ struct resolver::state final : detail::resource, std::enable_shared_from_this<re
   resolver_options options;
   std::shared_ptr<const lookup_function> lookup;  // shared with the threads
   detail::name_cache cache;
+  const detail::name_answer without_memory = shared(make_error_code(std::errc::not_enough_memory));
   std::vector<std::shared_ptr<flight>> flights;
   resolver_counters counters;
 };
@@ -165,12 +167,14 @@ resolver::query resolver::state::resolve(std::string_view host, handler done, ip
   const detail::name_key key(host, family);
   auto one = std::make_shared<waiter>();
   one->done = done != nullptr ? std::move(done) : [](const auto&) {};
-  if (auto answer = known(host, key)) {
-    const auto place = begin(key, flight::phase::landing);
+  auto answer = known(host, key);
+  const auto place = answer != nullptr ? begin(key, flight::phase::landing) : ask(key);
+  try {
+    if (answer != nullptr) land_soon(place, std::move(answer));
     place->add(one);
-    land_soon(place, std::move(answer));
-  } else {
-    ask(key)->add(one);
+  } catch (...) {
+    if (place->wanted == 0) erase(*place);
+    throw;
   }
   return query(std::move(one));
 }
@@ -203,8 +207,13 @@ std::shared_ptr<resolver::flight> resolver::state::ask(const detail::name_key& k
   const auto completion = [this, weak = std::weak_ptr(one)](job_result<detail::name_answer> outcome) {
     if (const auto back = weak.lock()) looked_up(back, std::move(outcome));
   };
+  try {
+    one->job = owner.run_in_executor(work, completion, job_lane::name_resolution);
+  } catch (...) {
+    erase(*one);
+    throw;
+  }
   ++counters.lookups;
-  one->job = owner.run_in_executor(work, completion, job_lane::name_resolution);
   return one;
 }
 
@@ -215,9 +224,14 @@ void resolver::state::land_soon(const std::shared_ptr<flight>& one, detail::name
 }
 
 void resolver::state::looked_up(const std::shared_ptr<flight>& one, job_result<detail::name_answer> outcome) {
-  const detail::name_answer answer = outcome ? outcome.get() : shared(failure(one->key.host, outcome.exception()));
+  detail::name_answer answer = without_memory;
+  try {
+    answer = outcome ? outcome.get() : shared(failure(one->key.host, outcome.exception()));
+    if (one->now == flight::phase::asked) remember(one->key, answer);
+  } catch (const std::bad_alloc&) {
+    one->now = flight::phase::landing;  // what there is, is for those who wait, and is not remembered
+  }
   if (!*answer) ++counters.lookup_errors;
-  if (one->now == flight::phase::asked) remember(one->key, answer);
   land(one, answer);
 }
 
