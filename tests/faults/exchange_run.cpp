@@ -6,7 +6,10 @@
 #include <sluice/timer.hpp>
 
 #include <algorithm>
+#include <new>
 #include <utility>
+
+#include "watcher_table.hpp"
 
 namespace faults {
 namespace {
@@ -47,12 +50,15 @@ struct exchange_run::attempt {
 exchange_run::exchange_run(const run_settings& settings)
     : settings_(settings), exchange_{loop_, settings.over, settings.seed, settings.largest, std::mt19937(settings.seed)} {
   loop_.on_error([this](const error_event& event) {
-    if (event.source != error_source::accept) exchange_.complaints.push_back(describe(event));
+    if (reports_are_wrong_ && event.source != error_source::accept) exchange_.complaints.push_back(describe(event));
   });
   server_ = make_server(loop_, settings_.over, folder_, [this] {
     server_ends_.push_back(std::make_unique<traffic_end>(exchange_, side::server));
     return server_ends_.back()->protocol();
   });
+  for (std::uint32_t number = 0; number < settings_.connections; ++number)
+    attempts_.push_back(std::unique_ptr<attempt>(new attempt{{exchange_, side::client, number}}));
+  server_ends_.reserve(settings_.connections);
 }
 
 exchange_run::~exchange_run() = default;
@@ -68,15 +74,37 @@ void exchange_run::go(plan& under) {
     for (std::size_t i = 0; i < settings_.at_a_time; ++i) begin_next();
     run_until(loop_, [this] { return is_done(); });
   }
+  finish();
+}
+
+void exchange_run::go(const std::function<void()>& begin, const std::function<void()>& end) {
+  reports_are_wrong_ = false;
+  grow_watcher_table(loop_);
+  loop_.call_soon([this, &begin] {
+    begin();
+    for (std::size_t i = 0; i < settings_.at_a_time; ++i) begin_next();
+  });
+  run_until(loop_, [this] { return is_done(); });
+  end();
+  finish();
+}
+
+void exchange_run::finish() {
   server_->close();  // takes what still waits to be accepted
   run_until(loop_, [this] { return loop_.open_transports() == 0; });
 }
 
 void exchange_run::begin_next() {
-  if (attempts_.size() == settings_.connections) return;
-  const auto number = static_cast<std::uint32_t>(attempts_.size());
-  attempts_.push_back(std::unique_ptr<attempt>(new attempt{{exchange_, side::client, number}}));
-  attempt& begun = *attempts_.back();
+  if (begun_ == attempts_.size()) return;
+  attempt& next = *attempts_[begun_++];
+  try {
+    connect(next);
+  } catch (const std::bad_alloc&) {
+    completed(next, make_error_code(std::errc::not_enough_memory));
+  }
+}
+
+void exchange_run::connect(attempt& begun) {
   const auto factory = [&begun] { return begun.end.protocol(); };
   const auto done = [this, &begun](const result<transport&>& made) { completed(begun, made.error()); };
   const address to = server_->sockets().front();
@@ -89,6 +117,26 @@ void exchange_run::completed(attempt& ended, std::error_code error) {
   ended.error = error;
   ++completed_;
   begin_next();
+}
+
+run_outcome exchange_run::count_survivors() {
+  for (const auto& each : attempts_) {
+    const traffic_end& client = each->end;
+    ++outcome_.connections;
+    const traffic_end* const server = server_end_of(client.number());
+    if (client.was_made() && !client.is_lost()) complain(client, "was not told of its end");
+    if (server != nullptr && client.is_complete() && server->is_complete() && !client.reason() && !server->reason()) ++outcome_.survived;
+  }
+  for (const auto& each : server_ends_)
+    if (each->was_made() && !each->is_lost()) complain(*each, "was not told of its end");
+  return report();
+}
+
+run_outcome exchange_run::report() {
+  outcome_.bytes_checked = exchange_.bytes_checked;
+  outcome_.descriptors_checked = exchange_.descriptors_checked;
+  outcome_.complaints = exchange_.complaints;
+  return outcome_;
 }
 
 bool exchange_run::is_done() const { return completed_ == settings_.connections && loop_.open_transports() == 0; }
@@ -114,10 +162,7 @@ run_outcome exchange_run::judge(const std::function<bool(int error)>& has_answer
     peer != nullptr ? judge_pair(each->end, *peer) : static_cast<void>(lone_clients += judge_stranger(each->end) == 0);
   }
   if (lone_clients > struck_strangers) exchange_.complaints.push_back("a client lost its peer, and nothing had struck that");
-  outcome_.bytes_checked = exchange_.bytes_checked;
-  outcome_.descriptors_checked = exchange_.descriptors_checked;
-  outcome_.complaints = exchange_.complaints;
-  return outcome_;
+  return report();
 }
 
 const traffic_end* exchange_run::server_end_of(std::uint32_t number) const {

@@ -36,14 +36,22 @@ class exchange_run {
   explicit exchange_run(const run_settings& settings);
   ~exchange_run();
 
-  // `has_answered`: whether the plan gave that error to somebody who is not watched.
+  // Without a plan: `begin` is called in the loop, before the first connection, `end` when all are over.
+  void go(const std::function<void()>& begin, const std::function<void()>& end);
+
+  // Holds every end against what struck it. `has_answered`: whether the plan gave that error to somebody who is not watched.
   void go(plan& under);
   run_outcome judge(const std::function<bool(int error)>& has_answered);
+  // Holds nothing against a connection but wrong bytes and a wrong order of callbacks.
+  run_outcome count_survivors();
 
  private:
   struct attempt;
 
+  void finish();
+  run_outcome report();
   void begin_next();
+  void connect(attempt& begun);
   void completed(attempt& ended, std::error_code error);
   bool is_done() const;
   void look_after();
@@ -55,11 +63,13 @@ class exchange_run {
 
   run_settings settings_;
   socket_kit::temporary_folder folder_;
-  sluice::loop loop_;
-  exchange exchange_;
   std::vector<std::unique_ptr<traffic_end>> server_ends_;
   std::vector<std::unique_ptr<attempt>> attempts_;
+  sluice::loop loop_;
+  exchange exchange_;
   std::unique_ptr<sluice::server> server_;
+  bool reports_are_wrong_ = true;  // of other things than accepting
+  std::size_t begun_ = 0;
   std::size_t completed_ = 0;
   std::uint64_t pauses_seen_ = 0;
   run_outcome outcome_;

@@ -86,7 +86,8 @@ TEST_CASE("any one call may fail in any way, and no more than one connection end
   const socket_kit::descriptor_balance balance;
   totals sum;
   for (const medium over : {medium::tcp, medium::local, medium::local_with_descriptors}) {
-    CAPTURE(to_string(over));
+    const std::string over_what = to_string(over);
+    CAPTURE(over_what);
     for (std::size_t n = 0;; ++n) {
       CAPTURE(n);
       if (!fail_call(over, n, sum)) break;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace faults {
@@ -244,7 +245,10 @@ bool traffic_end::write_with_descriptor(const_bytes bytes, std::size_t place) {
   descriptor file(::memfd_create("sluice", MFD_CLOEXEC));
   if (::ftruncate(file.get(), static_cast<off_t>(place)) != 0) complain("no file to pass");
   const std::error_code error = local::send_descriptors(*connection_, {&file, 1}, bytes);
-  if (error && error != errc::closed) complain("send_descriptors: " + error.message());
+  if (error == std::errc::not_enough_memory)
+    connection_->abort();
+  else if (error && error != errc::closed)
+    complain("send_descriptors: " + error.message());
   return !error && !connection_->is_closing();
 }
 
@@ -252,7 +256,11 @@ void traffic_end::later(void (traffic_end::*what)()) {
   const auto call = [this, what] {
     if (!lost_) (this->*what)();
   };
-  owner_.below(2) == 0 ? owner_.loop.call_soon(call) : static_cast<void>(owner_.loop.post(call));
+  try {
+    owner_.below(2) == 0 ? owner_.loop.call_soon(call) : static_cast<void>(owner_.loop.post(call));
+  } catch (const std::bad_alloc&) {
+    connection_->abort();  // nobody would go on with it
+  }
 }
 
 void traffic_end::go_on_reading() { connection_->resume_reading(); }
