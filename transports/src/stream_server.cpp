@@ -70,6 +70,7 @@ std::error_code stream_server::add_listening(descriptor socket, at_socket_close 
 
 listener& stream_server::add(descriptor socket, at_socket_close at_close) {
   is_closed_ = false;
+  closed_.reserve(closed_.size() + listeners_.size() + 1);  // so that closing them all needs no memory
   const address bound = bound_address(socket.get());
   if (!spare_.is_open()) spare_ = duplicate(socket.get());
   listeners_.push_back(std::unique_ptr<listener>(new listener{*this, std::move(socket), bound, std::move(at_close)}));
