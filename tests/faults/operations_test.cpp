@@ -9,6 +9,7 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@
 #include <sluice/testing/failure_sweep.hpp>
 
 #include "../transports/socket_kit.hpp"
+#include "interposer.hpp"
 #include "watcher_table.hpp"
 
 using namespace sluice;
@@ -75,6 +77,11 @@ class end final : public protocol {
   callback_oracle oracle_;
 };
 
+class no_descriptors final : public faults::plan {
+ public:
+  faults::fault decide(faults::call which, int, std::size_t) override { return {.error = which == faults::call::accept ? EMFILE : 0}; }
+};
+
 // Two connections in one loop: what is done to the first may end it, and the second has to notice nothing.
 struct site {
   site() {
@@ -108,6 +115,9 @@ struct site {
   timer full{scheduler, [] {}};  // so that the next one needs more room
   std::vector<std::unique_ptr<timer>> timers;
   std::unique_ptr<server> listening;
+  socket_kit::raw_socket client;
+  no_descriptors shortage;
+  std::optional<faults::in_force> short_now;
 };
 
 struct operation {
@@ -202,6 +212,14 @@ const operation operations[] = {
        made->listen(address::loopback_v4(0));
        here.listening = std::move(made);
      }},
+    {"run short of descriptors for a client", true,
+     [](site& here) {
+       auto made = std::make_unique<tcp::server>(here.scheduler, [] { return protocol_ptr(); });
+       const address at = made->listen(address::loopback_v4(0));
+       here.listening = std::move(made);
+       here.client = socket_kit::raw_socket::connected_to(at);
+       here.short_now.emplace(here.shortage);
+     }},
     {"shut all down, in order", true, [](site& here) { shutdown(here.scheduler, 1h); }, true},
     {"shut all down, at once", true,
      [](site& here) {
@@ -269,7 +287,7 @@ TEST_CASE("any one allocation may fail in connecting by name, and the attempt en
     CAPTURE(n);
     const socket_kit::descriptor_balance balance;
     const socket_kit::raw_socket listening = socket_kit::raw_socket::listening_at(address::loopback_v4(0));
-    const std::vector<address> there{listening.local_address()};
+    std::vector<address> there{listening.local_address()};
     end client;
     loop scheduler;
     faults::grow_watcher_table(scheduler);
