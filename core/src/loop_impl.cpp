@@ -1,6 +1,10 @@
 #include "loop_impl.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -13,6 +17,16 @@ void check(int result, const char* call) {
   if (result != 0) throw std::system_error(system_error(-result), std::string("sluice::loop: ") + call);
 }
 
+// Else the next socket would get the number: what the program prints would go to a client, and libuv aborts when it closes such a one.
+void open_standard_descriptors() {
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(number, F_GETFD) != -1) continue;
+    const int opened = ::open("/dev/null", O_RDWR);
+    check(opened == -1 ? -errno : 0, "opening /dev/null in place of a closed standard descriptor");
+    if (opened > STDERR_FILENO) ::close(opened);  // another thread was faster
+  }
+}
+
 template <typename Handle>
 uv_handle_t* as_handle(Handle& handle) noexcept {
   return reinterpret_cast<uv_handle_t*>(&handle);
@@ -22,6 +36,7 @@ uv_handle_t* as_handle(Handle& handle) noexcept {
 
 loop::impl::impl(loop& self, const loop_options& options)
     : owner(self), mail(std::make_shared<detail::mailbox>(wake_)), jobs(self, mail, options.executor) {
+  open_standard_descriptors();
   check(uv_loop_init(&uv), "uv_loop_init");
   if (const int result = uv_async_init(&uv, &wake_, [](uv_async_t* handle) { of(handle).run_posted(); })) {
     uv_loop_close(&uv);

@@ -5,10 +5,6 @@
 #include <sluice/testing/recording_protocol.hpp>
 #include <sluice/timer.hpp>
 
-#include <sys/resource.h>
-#include <unistd.h>
-#include <uv.h>
-
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -526,52 +522,6 @@ TEST_CASE("a loop may be destroyed with timers running, functions waiting, and t
     one.post([posted = std::move(posted)] {});
   }
   CHECK_FALSE(outlives->is_running());
-}
-
-TEST_CASE("an active handle of one's own keeps a loop running") {
-  loop one;
-  uv_timer_t own;
-  uv_timer_init(one.native_handle(), &own);
-  bool fired = false;
-  own.data = &fired;
-  const auto on_expiry = [](uv_timer_t* handle) {
-    *static_cast<bool*>(handle->data) = true;
-    uv_close(reinterpret_cast<uv_handle_t*>(handle), nullptr);
-  };
-  uv_timer_start(&own, on_expiry, 1, 0);
-  one.run();
-  CHECK(fired);
-}
-
-TEST_CASE("a handle of one's own that was left open is closed and reported, and does not keep the destructor waiting") {
-  uv_timer_t own;
-  std::optional<loop> one(std::in_place);
-  const error_log errors(*one);
-  uv_timer_init(one->native_handle(), &own);
-  uv_timer_start(
-      &own, [](uv_timer_t*) { FAIL("the loop has ended"); }, 60'000, 0);
-  one.reset();
-  CHECK(errors.lines == std::vector<std::string>{"sluice: leak: a handle of libuv's loop was left open: timer: " +
-                                                 make_error_code(errc::leaked).message()});
-}
-
-TEST_CASE("a loop that cannot have a descriptor throws and says which call failed") {
-  const int lowest_free = dup(0);
-  close(lowest_free);
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlimit tight{static_cast<rlim_t>(lowest_free), limit.rlim_max};
-  setrlimit(RLIMIT_NOFILE, &tight);
-  std::optional<std::system_error> error;
-  try {
-    const loop one;
-  } catch (const std::system_error& caught) {
-    error.emplace(caught);
-  }
-  setrlimit(RLIMIT_NOFILE, &limit);
-  REQUIRE(error);
-  CHECK(error->code() == std::errc::too_many_files_open);
-  CHECK(std::string(error->what()).starts_with("sluice::loop: uv_loop_init"));
 }
 
 TEST_CASE("loops in several threads do not disturb each other") {

@@ -39,7 +39,8 @@ struct loop_options {
 /// that the loop wakes up, and all that happens until it sleeps again sees that time; outside `run` each call of `now` reads it. Timers
 /// have a resolution of one millisecond and never fire before their deadline on this clock.
 ///
-/// The first loop of a process sets SIGPIPE to ignored if it stands at its default (rule G2).
+/// The first loop of a process sets SIGPIPE to ignored if it stands at its default (rule G2). A standard descriptor (0, 1 or 2) that is
+/// closed when a loop is made becomes /dev/null, so that no socket gets its number and, with it, what the program prints.
 class loop final : public scheduler {
  public:
   class remote;
