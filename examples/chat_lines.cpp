@@ -89,19 +89,19 @@ void room::say(const member& speaker, const_bytes line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
+  if (argc != 2 || argv[1][0] == '-') {
     std::fprintf(stderr, "usage: %s ENDPOINT, for example tcp://127.0.0.1:7575\n", argv[0]);
     return 2;
   }
-  room place;
-  sluice::loop loop;
   try {
+    room place;
+    sluice::loop loop;
     const auto server = sluice::listen(loop, argv[1], [&] { return std::make_unique<member>(place); });
     std::printf("listening on %s\n", server->sockets().front().to_string().c_str());
     std::fflush(stdout);
     loop.run();
   } catch (const std::system_error& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::fprintf(stderr, "chat_lines: %s\n", error.what());
     return 2;
   }
 }

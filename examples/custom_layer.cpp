@@ -6,6 +6,7 @@
 #include <sluice/loop.hpp>
 #include <sluice/memory.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <memory>

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +22,8 @@ using namespace std::chrono_literals;
 
 struct settings {
   std::vector<std::string> endpoints;
-  sluice::write_buffer_limits marks;
+  std::optional<std::string> high;
+  std::optional<std::string> low;
   std::string mode = "echo";
   unsigned drain = 5;
 };
@@ -99,18 +101,18 @@ sluice::protocol_ptr make(const settings& chosen) {
 }
 
 // The marks are options of the endpoint, as everything else that can be set about it.
-std::string with_marks(std::string text, const sluice::write_buffer_limits& marks) {
-  const auto add = [&text](const char* name, std::size_t bytes) {
-    text += (text.find('?') == text.npos ? '?' : '&') + (name + std::to_string(bytes));
+std::string with_marks(std::string text, const settings& chosen) {
+  const auto add = [&text](const char* name, const std::optional<std::string>& bytes) {
+    if (bytes) text += (text.find('?') == text.npos ? '?' : '&') + (name + *bytes);
   };
-  if (marks.high) add("high=", *marks.high);
-  if (marks.low) add("low=", *marks.low);
+  add("high=", chosen.high);
+  add("low=", chosen.low);
   return text;
 }
 
 std::unique_ptr<sluice::server> listen(sluice::loop& loop, const std::string& text, const settings& chosen) {
   const sluice::endpoint at(text);
-  auto server = sluice::listen(loop, with_marks(text, chosen.marks), [&chosen] { return make(chosen); });
+  auto server = sluice::listen(loop, with_marks(text, chosen), [&chosen] { return make(chosen); });
   std::printf("listening on %s\n", at.with_port(server->sockets().front().port()).to_string().c_str());
   std::fflush(stdout);
   return server;
@@ -119,14 +121,25 @@ std::unique_ptr<sluice::server> listen(sluice::loop& loop, const std::string& te
 void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
   app.add_option("ENDPOINT", chosen.endpoints, "where to listen: tcp://127.0.0.1:7000, unix:/run/echo.sock, unix-abstract:echo")
       ->required();
-  app.add_option("--high", chosen.marks.high, "unsent bytes of one connection above which its input is held");
-  app.add_option("--low", chosen.marks.low, "unsent bytes at which it goes on");
+  app.add_option("--high", chosen.high, "unsent bytes of one connection above which its input is held, such as 65536 or 64KiB");
+  app.add_option("--low", chosen.low, "unsent bytes at which it goes on");
   app.add_option("--mode", chosen.mode, "what to do with a connection")
       ->check(CLI::IsMember({"echo", "sink", "source"}))
       ->capture_default_str();
   app.add_option("--drain", chosen.drain, "seconds to deliver what is in flight after SIGTERM or SIGINT")->capture_default_str();
   app.parse(argc, argv);
-  if (!sluice::resolve(chosen.marks)) throw CLI::ValidationError("--low", "must not be above --high");
+}
+
+void serve(const settings& chosen) {
+  sluice::loop loop;
+  std::vector<std::unique_ptr<sluice::server>> servers;
+  const auto stop = [&] {  // no new clients, what is in flight is delivered, and after the deadline what is left is cut off
+    sluice::shutdown(loop, std::chrono::seconds(chosen.drain));
+    for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
+  };
+  for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
+  for (const std::string& text : chosen.endpoints) servers.push_back(listen(loop, text, chosen));
+  loop.run();
 }
 
 }  // namespace
@@ -136,23 +149,11 @@ int main(int argc, char** argv) {
   settings chosen;
   try {
     parse(argc, argv, app, chosen);
+    serve(chosen);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
-  }
-
-  sluice::loop loop;
-  std::vector<std::unique_ptr<sluice::server>> servers;
-  const auto stop = [&] {  // no new clients, what is in flight is delivered, and after the deadline what is left is cut off
-    sluice::shutdown(loop, std::chrono::seconds(chosen.drain));
-    for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
-  };
-  for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
-  try {
-    for (const std::string& text : chosen.endpoints) servers.push_back(listen(loop, text, chosen));
   } catch (const std::system_error& error) {
     std::fprintf(stderr, "echo: %s\n", error.what());
     return 2;
   }
-  loop.run();
-  return 0;
 }

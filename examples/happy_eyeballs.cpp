@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   CLI::App app("Shows each attempt to connect to a host.");
   settings chosen;
   app.add_option("HOST", chosen.host, "a name, or a numeric address")->required();
-  app.add_option("PORT", chosen.port)->required();
+  app.add_option("PORT", chosen.port, "its port, 1 to 65535")->check(CLI::Range(1, 65535))->required();
   app.add_option("--as", chosen.pretended, "an address to try as if HOST had it; may be given several times");
   app.add_option("--delay", chosen.delay, "milliseconds until the next address is tried, too; 0: when the one before has failed")
       ->capture_default_str();

@@ -61,26 +61,26 @@ class service : public kv_service {
 }  // namespace
 
 int main(int argc, char** argv) {
-  sluice::loop loop;
-  service store(loop);
-  std::vector<std::string> endpoints;
-  CLI::App app("A server of the Redis protocol with its keys in memory.");
-  app.add_option("ENDPOINT", endpoints, "where to listen: tcp://127.0.0.1:7379, unix:/run/kv.sock")->required();
-  app.add_option("--max-bulk", store.max_bulk, "bytes of the largest key or value")->capture_default_str();
-  app.add_option("--max-unsent", store.max_unsent, "bytes of unread replies at which a client is cut off")->capture_default_str();
-  app.add_option("--drain", store.drain, "seconds to answer what is in flight after SIGTERM or SIGINT")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-
-  const auto stop = [&] {
-    store.stop();
-    for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
-  };
-  for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
   try {
+    sluice::loop loop;
+    service store(loop);
+    std::vector<std::string> endpoints;
+    CLI::App app("A server of the Redis protocol with its keys in memory.");
+    const CLI::Range sizes(std::int64_t{1}, std::int64_t{1} << 40);
+    app.add_option("ENDPOINT", endpoints, "where to listen: tcp://127.0.0.1:7379, unix:/run/kv.sock")->required();
+    app.add_option("--max-bulk", store.max_bulk, "bytes of the largest key or value")->check(sizes)->capture_default_str();
+    app.add_option("--max-unsent", store.max_unsent, "bytes of unread replies that end a client")->check(sizes)->capture_default_str();
+    app.add_option("--drain", store.drain, "seconds to answer what is in flight after SIGTERM or SIGINT")->capture_default_str();
+    CLI11_PARSE(app, argc, argv);
+    const auto stop = [&] {
+      store.stop();
+      for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
+    };
+    for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
     for (const auto& endpoint : endpoints) store.listen(endpoint);
+    loop.run();
   } catch (const std::system_error& error) {
     std::fprintf(stderr, "kv_server: %s\n", error.what());
     return 2;
   }
-  loop.run();
 }

@@ -49,24 +49,9 @@ class clock_face final : public sluice::protocol {
   std::unique_ptr<sluice::timer> tick_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s ENDPOINT, for example tcp://127.0.0.1:1313\n", argv[0]);
-    return 2;
-  }
+void serve(const char* at) {
   sluice::loop loop;
-  std::unique_ptr<sluice::server> server;
-  try {
-    server = sluice::listen(loop, argv[1], [] { return std::make_unique<clock_face>(); });
-  } catch (const std::system_error& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 2;
-  }
-  std::printf("listening on %s\n", server->sockets().front().to_string().c_str());
-  std::fflush(stdout);
-
+  const auto server = sluice::listen(loop, at, [] { return std::make_unique<clock_face>(); });
   const auto shut_down = [&] {
     std::printf("shutting down\n");
     for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);
@@ -75,5 +60,22 @@ int main(int argc, char** argv) {
     });
   };
   for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, shut_down);
+  std::printf("listening on %s\n", server->sockets().front().to_string().c_str());
+  std::fflush(stdout);
   loop.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2 || argv[1][0] == '-') {
+    std::fprintf(stderr, "usage: %s ENDPOINT, for example tcp://127.0.0.1:1313\n", argv[0]);
+    return 2;
+  }
+  try {
+    serve(argv[1]);
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "signals_and_shutdown: %s\n", error.what());
+    return 2;
+  }
 }

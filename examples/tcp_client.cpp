@@ -120,16 +120,16 @@ int main(int argc, char** argv) {
   app.add_option("ENDPOINT", chosen.endpoint, "the server: tcp://localhost:7000, tcp://[::1]:7000?connect_timeout=5s, unix:/run/x.sock")
       ->required();
   app.add_option("--say", chosen.words, "what is sent before the end of the output");
-  app.add_option("--attempts", chosen.attempts, "how often to connect at most")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--attempts", chosen.attempts, "how often to connect at most")->check(CLI::Range(1, 1'000'000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
-  sluice::loop loop;
   try {
+    sluice::loop loop;
     client one(loop, chosen);
     one.connect();
     loop.run();
     return one.succeeded() ? 0 : 1;
-  } catch (const sluice::bad_endpoint& error) {
+  } catch (const std::system_error& error) {
     std::fprintf(stderr, "tcp_client: %s\n", error.what());
     return 2;
   }

@@ -74,6 +74,11 @@ def refused(name, *arguments):
     return done.stderr
 
 
+def after_shell(commands, name, *arguments):
+    line = ["sh", "-c", commands + '; exec "$0" "$@"', os.path.join(FOLDER, name), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE)
+
+
 def echo_serves_every_endpoint_and_stops_in_order():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "echo.sock")
@@ -128,7 +133,8 @@ def echo_modes_sink_and_source_do_what_they_say():
 def echo_says_what_is_wrong_with_its_arguments():
     assert '"99999" at 16 is not a port; expected a number from 0 to 65535' in refused("echo", "tcp://127.0.0.1:99999")
     assert '"nope" at 0 is not a scheme' in refused("echo", "nope:")
-    assert "--low" in refused("echo", "tcp://127.0.0.1:0", "--low", "9", "--high", "3")
+    assert '"9" at 29 is above the option high' in refused("echo", "tcp://127.0.0.1:0", "--low", "9", "--high", "3")
+    assert '"-5" at 23 is not a value for high; expected a size' in refused("echo", "tcp://127.0.0.1:0", "--high", "-5")
     with program("echo", "tcp://127.0.0.1:0") as first:
         host, port = first.address()
         assert f"{host}:{port}" in refused("echo", f"tcp://{host}:{port}")
@@ -319,7 +325,22 @@ def kv_server_bounds_a_client_that_never_reads():
 def kv_server_says_what_is_wrong_with_its_arguments():
     assert '"99999" at 16 is not a port' in refused("kv_server", "tcp://127.0.0.1:99999")
     assert "ENDPOINT is required" in refused("kv_server")
-    assert "--max-bulk" in refused("kv_server", "tcp://127.0.0.1:0", "--max-bulk", "many")
+    for option in ("--max-bulk", "--max-unsent"):
+        for value in ("many", "0", "-5"):
+            assert option in refused("kv_server", "tcp://127.0.0.1:0", option, value)
+
+
+def programs_that_cannot_begin_say_why():
+    for name in ("echo", "kv_server", "chat_lines", "signals_and_shutdown", "tcp_client"):
+        said = after_shell("ulimit -n 7", name, "tcp://127.0.0.1:1")
+        assert said.returncode == 2 and said.stderr.startswith(f"{name}: sluice::loop: uv_loop_init: EMFILE"), said
+    for name in ("chat_lines", "signals_and_shutdown"):
+        assert refused(name, "--help").startswith("usage: ")
+
+
+def programs_run_with_their_standard_descriptors_closed():
+    for name in ("custom_layer", "custom_transport"):
+        assert after_shell("exec <&- >&- 2>&-", name).returncode == 0
 
 
 if __name__ == "__main__":
