@@ -93,7 +93,9 @@ struct accepted : site {
   raw_socket peer;
 };
 
-std::string listening_on(const address& at, int error) { return "listening on " + at.to_string() + ": " + system_error(error).message(); }
+std::string listening_on(const address& at, int error, const std::string& why = "") {
+  return "listening on " + at.to_string() + ": " + why + system_error(error).message();
+}
 
 }  // namespace
 
@@ -207,11 +209,11 @@ TEST_CASE("S13 anything that is not a socket is left alone") {
   const address directory = address::unix_path(folder / "directory");
   fs::create_directory(directory.path());
   for (const address& at : {file, link, directory})
-    CHECK_THROWS_WITH_AS(server.listen(at), listening_on(at, EADDRINUSE).c_str(), std::system_error);
+    CHECK_THROWS_WITH_AS(server.listen(at), listening_on(at, EADDRINUSE, "what is there is no socket: ").c_str(), std::system_error);
   CHECK(fs::file_size(file.path()) == 8);
   CHECK(fs::is_symlink(link.path()));
   const address nowhere = address::unix_path(folder / "no/such/folder");
-  CHECK_THROWS_WITH_AS(server.listen(nowhere), listening_on(nowhere, ENOENT).c_str(), std::system_error);
+  CHECK_THROWS_WITH_AS(server.listen(nowhere), listening_on(nowhere, ENOENT, "its folder is missing: ").c_str(), std::system_error);
   CHECK_FALSE(server.is_serving());
 }
 

@@ -66,11 +66,14 @@ class opening {
   [[noreturn]] void raise(std::error_code error) const { throw std::system_error(error, what_); }
 
  private:
-  std::error_code bind(int socket) const {
+  std::error_code bind(int socket) {
     const std::error_code error = detail::bind_socket(socket, at_);
-    if (error != std::errc::address_in_use || path_.empty() || !settings_.remove_stale) return error;
+    if (path_.empty()) return error;
+    if (error == std::errc::no_such_file_or_directory) what_ += ": its folder is missing";
+    if (error != std::errc::address_in_use) return error;
     const auto found = socket_file_at(path_);
-    if (!found || !is_stale(at_)) return error;
+    if (!found) what_ += ": what is there is no socket";
+    if (!found || !settings_.remove_stale || !is_stale(at_)) return error;
     remove_if(*found, path_);
     return detail::bind_socket(socket, at_);
   }
