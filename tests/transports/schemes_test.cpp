@@ -319,9 +319,18 @@ TEST_CASE("a tcp endpoint needs a host and a port, and nothing else") {
   check_refused("tcp://127.0.0.256:80", "\"127.0.0.256\" at 6 " + host);
   check_refused("tcp://1.2.3:80", "\"1.2.3\" at 6 " + host);
   check_refused("tcp://a..b:80", "\"a..b\" at 6 " + host);
-  check_refused("tcp://[fe80::1%nosuchinterface]:80", "\"fe80::1%nosuchinterface\" at 7 " + host);
+  check_refused("tcp://[fe80::1%nosuchinterface]:80",
+                "\"fe80::1%nosuchinterface\" at 7 has a scope that this machine does not have; expected the name or the number of an "
+                "interface behind \"%\"");
   check_refused("tcp://127.0.0.1:80?family=ipv6", "\"ipv6\" at 26 is not the family of the host; expected that, or any");
   check_refused("tcp://[::1]:80?family=ipv4", "\"ipv4\" at 22 is not the family of the host; expected that, or any");
+}
+
+TEST_CASE("a client needs the port of its server") {
+  site here;
+  CHECK_THROWS_WITH_AS((void)here.connect("tcp://127.0.0.1:0"),
+                       "endpoint \"tcp://127.0.0.1:0\": \"0\" at 16 is no port to connect to; expected a number from 1 to 65535",
+                       bad_endpoint);
 }
 
 TEST_CASE("a unix endpoint needs a path that a socket can have") {

@@ -34,13 +34,18 @@ bool set_networks(std::vector<network>& networks, std::string_view text) {
   }
 }
 
+std::string_view what_is_wrong_with(std::string_view host) {
+  std::error_code error;
+  address::ip(host.substr(0, host.find('%')), 0, error);
+  return error ? "is neither an address nor a host name; expected one such as 127.0.0.1, [::1] or localhost"
+               : "has a scope that this machine does not have; expected the name or the number of an interface behind \"%\"";
+}
+
 host_port tcp_host(const endpoint& from, ip_family family) {
   const host_port where = from.require_host_port();
   std::error_code not_numeric;
   const address numeric = address::ip(where.host, where.port, not_numeric);
-  if (not_numeric && !is_host_name(where.host))
-    throw bad_endpoint(
-        from.error_at(endpoint_part::host, "is neither an address nor a host name; expected one such as 127.0.0.1, [::1] or localhost"));
+  if (not_numeric && !is_host_name(where.host)) throw bad_endpoint(from.error_at(endpoint_part::host, what_is_wrong_with(where.host)));
   if (family == (numeric.is_v4() ? ip_family::v6 : ip_family::v4) && !not_numeric)
     throw bad_endpoint(from.error_at(where_is(from, "family"), "is not the family of the host; expected that, or any"));
   return where;
@@ -87,6 +92,7 @@ std::unique_ptr<server> listen_tcp(loop& owner, const endpoint& at, protocol_fac
 connecting connect_tcp(loop& owner, const endpoint& to, protocol_factory factory, connect_handler done) {
   const tcp::options settings = tcp_options(to);
   const host_port where = tcp_host(to, settings.family);
+  if (where.port == 0) throw bad_endpoint(to.error_at(endpoint_part::port, "is no port to connect to; expected a number from 1 to 65535"));
   return tcp::connect(owner, where.host, where.port, std::move(factory), std::move(done), settings);
 }
 
