@@ -75,8 +75,9 @@ struct host_port {
 ///     tcp://127.0.0.1:7000?backlog=1024&nodelay=off    tcp://[::1]:0    udp://    fd://3    serial:///dev/ttyUSB0?baud=115200
 ///     unix:/run/x.sock?mode=0660    unix-abstract:name    serial:usb:0403:6001:A1B2    exec:/usr/bin/bc?arg=-l&arg=x    stdio:
 ///
-/// That is `scheme:` and either `//host:port/path`, each part of it optional, or a path; then options behind "?", joined by "&". Parsing checks
-/// the form only: what a scheme means, whether it needs a port and which options it knows is for the scheme, whose author has
+/// That is `scheme:` and either `//host:port/path`, each part of it optional, or a path; then options behind "?", joined by "&". The schemes
+/// are the program's, by its `scheme_table`; those above show forms, and `transport_schemes()` says which ones the library brings. Parsing
+/// checks the form only: what a scheme means, whether it needs a port and which options it knows is for the scheme, whose author has
 /// `require_host_port`, `require_path` and `option_table` to ask with errors that point at the offending part.
 ///
 /// Paths and option values are percent-decoded; "?", "#" and "%" in a path, "&", "#" and "%" in a value, and control characters anywhere must
