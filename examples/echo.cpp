@@ -113,7 +113,8 @@ std::string with_marks(std::string text, const settings& chosen) {
 std::unique_ptr<sluice::server> listen(sluice::loop& loop, const std::string& text, const settings& chosen) {
   const sluice::endpoint at(text);
   auto server = sluice::listen(loop, with_marks(text, chosen), [&chosen] { return make(chosen); });
-  std::printf("listening on %s\n", at.with_port(server->sockets().front().port()).to_string().c_str());
+  const sluice::endpoint bound = at.port() ? at.with_port(server->sockets().front().port()) : at;
+  std::printf("listening on %s\n", bound.to_string().c_str());
   std::fflush(stdout);
   return server;
 }

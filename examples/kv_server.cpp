@@ -27,7 +27,8 @@ class service : public kv_service {
   unsigned drain = 5;
   void listen(const sluice::endpoint& at) {
     servers_.push_back(sluice::listen(loop_, at, [this] { return std::make_unique<kv_connection>(*this); }));
-    std::printf("listening on %s\n", at.with_port(servers_.back()->sockets().front().port()).to_string().c_str());
+    const sluice::endpoint bound = at.port() ? at.with_port(servers_.back()->sockets().front().port()) : at;
+    std::printf("listening on %s\n", bound.to_string().c_str());
     std::fflush(stdout);
   }
 

@@ -6,6 +6,7 @@ usage: examples_test.py BUILD_FOLDER_OF_THE_EXAMPLES CASE
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -128,6 +129,58 @@ def echo_modes_sink_and_source_do_what_they_say():
         assert read_exactly(peer, 5 << 20) == bytes(5 << 20)
         peer.close()
         source.stop()
+
+
+def socket_activate(program_name, *listening, names):
+    """Starts an example as systemd does: with sockets that listen already, once a client comes."""
+    arguments = [f"--listen={each}" for each in listening] + [f"--fdname={names}", os.path.join(FOLDER, program_name)]
+    return subprocess.Popen(["systemd-socket-activate", *arguments, *(f"fd://{name}" for name in dict.fromkeys(names.split(":")))],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+def wait_for_listening(process):
+    """The names of what it listens on, from what systemd-socket-activate says."""
+    found = []
+    for line in process.stderr:
+        if "Listening on" not in line:
+            return None  # the port was taken meanwhile
+        found.append(line)
+        if len(found) == 2:
+            return found
+
+
+def echo_is_started_by_socket_activation():
+    if shutil.which("systemd-socket-activate") is None:
+        sys.exit(77)  # skipped
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "echo.sock")
+        process, port = None, 0
+        while process is None:
+            port = free_port()
+            process = socket_activate("echo", f"127.0.0.1:{port}", path, names="web:admin")
+            if wait_for_listening(process) is None:
+                process.communicate()
+                process = None
+                os.path.exists(path) and os.unlink(path)
+        try:
+            peers = [client(("127.0.0.1", port)), socket.socket(socket.AF_UNIX)]
+            peers[1].connect(path)
+            for peer in peers:
+                peer.sendall(b"x" * 100_000)
+            for peer in peers:
+                assert read_exactly(peer, 100_000) == b"x" * 100_000
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, (process.returncode, err)
+            assert out == f"listening on fd://web\nlistening on fd://admin\n", out
+            assert os.path.exists(path), "systemd made the socket file, and systemd removes it"
+        finally:
+            process.kill()
 
 
 def echo_says_what_is_wrong_with_its_arguments():

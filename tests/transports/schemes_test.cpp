@@ -67,7 +67,9 @@ std::string tcp_at(const address& at, const std::string& options = "") { return 
 
 }  // namespace
 
-TEST_CASE("the library's table knows the schemes that it documents") { CHECK(transport_schemes().names() == "tcp, unix, unix-abstract"); }
+TEST_CASE("the library's table knows the schemes that it documents") {
+  CHECK(transport_schemes().names() == "tcp, unix, unix-abstract, fd");
+}
 
 TEST_CASE("a server and a client meet at an endpoint of each kind") {
   const descriptor_balance balance;
@@ -305,7 +307,7 @@ TEST_CASE("the options of unix reach the file") {
 }
 
 TEST_CASE("an unknown scheme is refused with those that are known") {
-  check_refused("tpc://127.0.0.1:80", "\"tpc\" at 0 is not a scheme that this program knows; it knows tcp, unix, unix-abstract");
+  check_refused("tpc://127.0.0.1:80", "\"tpc\" at 0 is not a scheme that this program knows; it knows tcp, unix, unix-abstract, fd");
 }
 
 TEST_CASE("a tcp endpoint needs a host and a port, and nothing else") {
@@ -357,6 +359,12 @@ TEST_CASE("an abstract endpoint needs a name that is not too long") {
                 "\"host\" at 16 is a host, which unix-abstract does not have; expected a form such as unix-abstract:name");
   site here;
   CHECK_THROWS_WITH_AS(here.listen("unix-abstract:" + std::string(200, 'n')), doctest::Contains("is too long for the name of a socket"),
+                       bad_endpoint);
+}
+
+TEST_CASE("fd is for listening only") {
+  site here;
+  CHECK_THROWS_WITH_AS((void)here.connect("fd://3"), "endpoint \"fd://3\": \"fd\" at 0 cannot be connected to; it is for listening only",
                        bad_endpoint);
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 // What the tests of socket transports share: waiting, peers that are no sluice, and counts of what is left open.
 namespace socket_kit {
@@ -68,6 +69,8 @@ class raw_socket {
   // So that the peer gets a reset.
   void reset();
   void close() noexcept;
+  // The number, for whoever is to have it.
+  int release() noexcept { return std::exchange(descriptor_, -1); }
   int get() const noexcept { return descriptor_; }
 
  private:

@@ -1,6 +1,12 @@
 #include <sluice/socket_server.hpp>
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <cerrno>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
@@ -11,6 +17,7 @@
 
 #include <doctest/doctest.h>
 #include <sluice/error.hpp>
+#include <sluice/info.hpp>
 #include <sluice/local.hpp>
 #include <sluice/shutdown.hpp>
 #include <sluice/tcp.hpp>
@@ -506,4 +513,129 @@ TEST_CASE(
   CHECK(here.run_until_made(3));
   CHECK(server.accept_holds() == 0);
   here.end_all();
+}
+
+TEST_CASE("S12 a server serves on a socket that somebody else made, and closes it with itself") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  server_site here;
+  const auto check = [&](socket_server& server, const address& at) {
+    const int flags[] = {::fcntl(server.descriptors().back(), F_GETFL), ::fcntl(server.descriptors().back(), F_GETFD)};
+    CHECK((flags[0] & O_NONBLOCK) != 0);
+    CHECK(flags[1] == FD_CLOEXEC);
+    CHECK(server.sockets() == std::vector{at});
+    CHECK(server.is_serving());
+    raw_socket peer = raw_socket::connected_to(at);
+    REQUIRE(here.run_until_made(1));
+    peer.send("hello");
+    CHECK(run_until(here.scheduler, [&] { return here.ends[0]->received() == "hello"; }));
+    server.close();
+    CHECK_THROWS_AS(raw_socket::connected_to(at), std::system_error);
+    here.end_all();
+  };
+  SUBCASE("tcp") {
+    raw_socket made = raw_socket::listening_at(any_port);
+    const address at = made.local_address();
+    tcp::server server(here.scheduler, here.factory());
+    CHECK(server.adopt(descriptor(made.release())) == at);
+    check(server, at);
+  }
+  SUBCASE("unix, whose file is left to whoever made it") {
+    raw_socket made = raw_socket::listening_at(address::unix_path(folder / "x.sock"));
+    const address at = made.local_address();
+    local::server server(here.scheduler, here.factory());
+    CHECK(server.adopt(descriptor(made.release())) == at);
+    check(server, at);
+    CHECK(std::filesystem::is_socket(at.path()));
+  }
+}
+
+TEST_CASE("S12 accepted connections of an adopted socket have TCP_NODELAY, too") {
+  const descriptor_balance balance;
+  server_site here;
+  for (const bool nodelay : {true, false}) {
+    raw_socket made = raw_socket::listening_at(any_port);
+    tcp::server server(here.scheduler, here.factory(), {.nodelay = nodelay});
+    const raw_socket peer = raw_socket::connected_to(server.adopt(descriptor(made.release())));
+    REQUIRE(here.run_until_made(here.ends.size() + 1));
+    int value = -1;
+    socklen_t size = sizeof value;
+    const int accepted = here.ends.back()->connection()->info<native_descriptor>()->value;
+    CHECK(::getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0);
+    CHECK((value != 0) == nodelay);
+    here.end_all();
+  }
+}
+
+TEST_CASE("S12 a shared socket stays its owner's") {
+  const descriptor_balance balance;
+  server_site here;
+  const raw_socket made = raw_socket::listening_at(any_port);
+  tcp::server first(here.scheduler, here.factory());
+  tcp::server second(here.scheduler, here.factory());
+  const address at = made.local_address();
+  CHECK(first.share(made.get()) == at);
+  CHECK(second.share(made.get()) == at);
+  CHECK(first.descriptors() != second.descriptors());
+  const raw_socket peer = raw_socket::connected_to(at);
+  CHECK(here.run_until_made(1));
+  first.close();
+  second.close(waiting_clients::leave);
+  const raw_socket waiting = raw_socket::connected_to(at);
+  CHECK(made.accept().get() >= 0);
+  here.end_all();
+}
+
+TEST_CASE("S12 what is no listening socket of the kind is refused by its number, and closed unless it was only shared") {
+  const descriptor_balance balance;
+  const temporary_folder folder;
+  server_site here;
+  tcp::server tcp_server(here.scheduler, here.factory());
+  local::server unix_server(here.scheduler, here.factory());
+  const auto check = [&](socket_server& server, raw_socket socket, const std::string& which, const std::string& kind, int error) {
+    const std::string number = std::to_string(socket.get());
+    const std::string text =
+        "adopting descriptor " + number + which + " as a listening " + kind + " socket: " + system_error(error).message();
+    CHECK_THROWS_WITH_AS(server.share(socket.get()), text.c_str(), std::system_error);
+    std::error_code code;
+    CHECK(server.share(socket.get(), code).empty());
+    CHECK(code == system_error(error));
+    CHECK(::fcntl(socket.get(), F_GETFD) >= 0);
+    CHECK(server.adopt(descriptor(::dup(socket.get())), code).empty());
+    CHECK(code == system_error(error));
+    CHECK_THROWS_WITH_AS(server.adopt(descriptor(socket.release())), text.c_str(), std::system_error);
+  };
+  check(tcp_server, raw_socket::bound_to(any_port), ", which does not listen,", "TCP", EINVAL);
+  check(tcp_server, raw_socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), "", "TCP", EPROTOTYPE);
+  check(tcp_server, raw_socket::listening_at(address::unix_path(folder / "x.sock")), "", "TCP", EAFNOSUPPORT);
+  check(unix_server, raw_socket::listening_at(any_port), "", "Unix", EAFNOSUPPORT);
+  check(unix_server, raw_socket(::open("/dev/null", O_RDONLY | O_CLOEXEC)), "", "Unix", ENOTSOCK);
+  CHECK_THROWS_WITH_AS(tcp_server.share(-1), doctest::Contains("adopting descriptor -1 as a listening TCP socket: EBADF"),
+                       std::system_error);
+  CHECK_FALSE(tcp_server.is_serving());
+}
+
+TEST_CASE("S1 S12 clients of an adopted socket wait until start_serving") {
+  const descriptor_balance balance;
+  server_site here;
+  tcp::server server(here.scheduler, here.factory(), {.start_serving = false});
+  raw_socket made = raw_socket::listening_at(any_port, 1);
+  const raw_socket waiting = raw_socket::connected_to(server.adopt(descriptor(made.release())));
+  CHECK_FALSE(server.is_serving());
+  here.scheduler.run();  // returns
+  CHECK(here.ends.empty());
+  server.start_serving();
+  CHECK(here.run_until_made(1));
+  here.end_all();
+}
+
+TEST_CASE("S12 a server whose loop is gone adopts nothing") {
+  const descriptor_balance balance;
+  auto here = std::make_unique<server_site>();
+  tcp::server server(here->scheduler, here->factory());
+  here.reset();
+  raw_socket made = raw_socket::listening_at(any_port);
+  std::error_code error;
+  CHECK(server.adopt(descriptor(made.release()), error).empty());
+  CHECK(error == errc::closed);
 }

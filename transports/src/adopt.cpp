@@ -40,7 +40,22 @@ std::error_code check(int socket, const adoption& by, address& peer) {
   return prepare(socket);
 }
 
+std::error_code check_listens(int socket) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0)
+    return errno == ENOPROTOOPT ? std::error_code() : system_error(errno);  // a system that cannot tell
+  return listens != 0 ? std::error_code() : system_error(EINVAL);
+}
+
 }  // namespace
+
+std::error_code prepare_listening(int socket, bool (*is_of_kind)(const address& own)) {
+  if (const auto error = check_type(socket)) return error;
+  if (!is_of_kind(bound_address(socket))) return system_error(EAFNOSUPPORT);
+  if (const auto error = check_listens(socket)) return error;
+  return prepare(socket);
+}
 
 result<transport&> adopt(descriptor socket, const adoption& by, protocol_ptr upper) {
   address peer;

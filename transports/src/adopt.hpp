@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <system_error>
 
 namespace sluice::detail {
 
@@ -18,5 +19,8 @@ struct adoption {
   std::function<std::unique_ptr<stream_transport>(descriptor socket, const address& peer)> channels;
 };
 result<transport&> adopt(descriptor socket, const adoption& by, protocol_ptr upper);
+
+// Makes a listening socket that somebody else made as the library's own are. Errors as `socket_server::adopt` has them.
+std::error_code prepare_listening(int socket, bool (*is_of_kind)(const address& own));
 
 }  // namespace sluice::detail

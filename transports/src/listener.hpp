@@ -22,7 +22,8 @@ struct listener {
   descriptor socket;
   address bound;
   at_socket_close at_close;
-  bool listening = false;
+  bool listens = false;  // clients may come, and wait
+  bool serves = false;   // they are accepted, unless that is held
   socket_watch watch = {};
 
   bool is_open() const noexcept { return socket.is_open(); }

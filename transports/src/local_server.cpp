@@ -113,7 +113,8 @@ std::unique_ptr<detail::stream_server> make_server(loop& owner, protocol_factory
   };
   return std::make_unique<detail::stream_server>(
       owner, std::move(factory), make_channel,
-      detail::stream_server::settings{settings.backlog, settings.start_serving, settings.max_connections});
+      detail::stream_server::settings{
+          {"Unix", [](const address& own) { return own.is_unix(); }}, settings.backlog, settings.start_serving, settings.max_connections});
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ scheme_table transport_schemes() {
   scheme_table table;
   detail::add_tcp_scheme(table);
   detail::add_local_schemes(table);
+  detail::add_fd_scheme(table);
   return table;
 }
 

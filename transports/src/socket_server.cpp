@@ -1,15 +1,55 @@
 #include <sluice/socket_server.hpp>
 
+#include <sluice/error.hpp>
+
+#include <cerrno>
 #include <string>
 #include <utility>
 
+#include "socket.hpp"
 #include "stream_server.hpp"
 
 namespace sluice {
+namespace {
+
+[[noreturn]] void throw_not_adopted(std::error_code error, int number, const char* kind) {
+  const bool idle = error == std::errc::invalid_argument;
+  throw std::system_error(error, "adopting descriptor " + std::to_string(number) + (idle ? ", which does not listen," : "") +
+                                     " as a listening " + kind + " socket");
+}
+
+}  // namespace
 
 socket_server::socket_server(std::unique_ptr<detail::stream_server> impl) noexcept : impl_(std::move(impl)) {}
 
 socket_server::~socket_server() { detail::stream_server::dispose(std::move(impl_)); }
+
+address socket_server::adopt(descriptor listening) {
+  const int number = listening.get();
+  std::error_code error;
+  const address bound = adopt(std::move(listening), error);
+  if (error) throw_not_adopted(error, number, impl_->kind_name());
+  return bound;
+}
+
+address socket_server::adopt(descriptor listening, std::error_code& error) {
+  error = impl_->adopt(std::move(listening));
+  return error ? address() : impl_->sockets().back();
+}
+
+address socket_server::share(int listening) {
+  std::error_code error;
+  const address bound = share(listening, error);
+  if (error) throw_not_adopted(error, listening, impl_->kind_name());
+  return bound;
+}
+
+address socket_server::share(int listening, std::error_code& error) {
+  descriptor own = detail::duplicate(listening);
+  if (own.is_open()) return adopt(std::move(own), error);
+  error = system_error(errno);
+  return {};
+}
 
 void socket_server::start_serving() {
   address at;

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "adopt.hpp"
 #include "socket.hpp"
 
 // The sockets and connections of a server, and its end; stream_accepting.cpp has what happens on a listening socket.
@@ -60,12 +61,16 @@ void stream_server::dispose(std::unique_ptr<stream_server> server) {
 std::error_code stream_server::add_bound(descriptor socket, at_socket_close at_close) {
   if (scheduler_ended()) return errc::closed;
   listener& added = add(std::move(socket), std::move(at_close));
-  return starts_serving_ ? undo(listen_on(added)) : std::error_code();
+  return starts_serving_ ? undo(serve(added)) : std::error_code();
 }
 
-std::error_code stream_server::add_listening(descriptor socket, at_socket_close at_close) {
+std::error_code stream_server::adopt(descriptor socket) {
   if (scheduler_ended()) return errc::closed;
-  return undo(watch(add(std::move(socket), std::move(at_close))));
+  if (const auto error = prepare_listening(socket.get(), settings_.adopted.is_of_kind)) return error;
+  if (settings_.adopted.tune != nullptr) settings_.adopted.tune(socket.get());
+  listener& added = add(std::move(socket), {});
+  added.listens = true;
+  return starts_serving_ ? undo(serve(added)) : std::error_code();
 }
 
 listener& stream_server::add(descriptor socket, at_socket_close at_close) {
@@ -77,18 +82,16 @@ listener& stream_server::add(descriptor socket, at_socket_close at_close) {
   return *listeners_.back();
 }
 
-std::error_code stream_server::listen_on(listener& added) const {
-  return ::listen(added.socket.get(), settings_.backlog) == 0 ? added.server.watch(added) : system_error(errno);
-}
-
-std::error_code stream_server::watch(listener& added) {
+std::error_code stream_server::serve(listener& added) {
+  if (!added.listens && ::listen(added.socket.get(), settings_.backlog) != 0) return system_error(errno);
   const auto on_event = [](void* owner, int, int) {
     auto& from = *static_cast<listener*>(owner);
     from.server.accept_some(from, most_accepts_per_event);
   };
   const auto error = added.watch.start(loop_, added.socket.get(), UV_READABLE, on_event, &added);
   if (!error && holds_ != 0) added.watch.pause();
-  added.listening = !error;
+  added.listens = true;
+  added.serves = !error;
   return error;
 }
 
@@ -105,8 +108,8 @@ void stream_server::close_behind(std::size_t kept) {
 std::error_code stream_server::start_serving(address& at) {
   starts_serving_ = true;
   for (const auto& each : listeners_) {
-    if (each->listening) continue;
-    const std::error_code error = listen_on(*each);
+    if (each->serves) continue;
+    const std::error_code error = serve(*each);
     if (!error) continue;
     at = each->bound;
     close(waiting_clients::refuse);
@@ -117,7 +120,7 @@ std::error_code stream_server::start_serving(address& at) {
 
 bool stream_server::is_serving() const noexcept {
   for (const auto& each : listeners_)
-    if (each->listening) return true;
+    if (each->serves) return true;
   return false;
 }
 

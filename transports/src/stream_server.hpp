@@ -27,8 +27,16 @@ class stream_server : private resource, private closing_waits::subject {
  public:
   using channel_factory = std::function<std::unique_ptr<descriptor_channel>(descriptor socket, const address& peer)>;
 
+  // What somebody else's socket has to be to be adopted.
+  struct kind {
+    const char* name;  // for errors: "TCP"
+    bool (*is_of_kind)(const address& own);
+    void (*tune)(int socket) = nullptr;  // what options ask for that accepted connections inherit
+  };
+
   // As in the options of the servers.
   struct settings {
+    kind adopted;
     int backlog = 100;
     bool start_serving = true;
     std::size_t max_connections = 0;
@@ -45,8 +53,9 @@ class stream_server : private resource, private closing_waits::subject {
 
   // Takes over a bound socket, and listens on it unless that is for start_serving() to do.
   std::error_code add_bound(descriptor socket, at_socket_close at_close = {});
-  // Takes over a socket that listens already.
-  std::error_code add_listening(descriptor socket, at_socket_close at_close = {});
+  // Takes over a socket that listens already, whoever made it.
+  std::error_code adopt(descriptor socket);
+  const char* kind_name() const noexcept { return settings_.adopted.name; }
   // On an error `at` is the address that it is about.
   std::error_code start_serving(address& at);
   bool is_serving() const noexcept;
@@ -83,8 +92,7 @@ class stream_server : private resource, private closing_waits::subject {
   std::size_t cut_off() override;
 
   listener& add(descriptor socket, at_socket_close at_close);
-  std::error_code listen_on(listener& added) const;
-  std::error_code watch(listener& added);
+  std::error_code serve(listener& added);
   std::error_code undo(std::error_code error);
   void stop_listening(bool leave);
 

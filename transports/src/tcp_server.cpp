@@ -105,14 +105,20 @@ class opening {
 
 address one_of(const std::vector<address>& bound) { return bound.empty() ? address() : bound.front(); }
 
+detail::stream_server::kind adopted_kind(const options& settings) {
+  detail::stream_server::kind kind{"TCP", [](const address& own) { return own.is_ip(); }};
+  if (settings.nodelay) kind.tune = [](int socket) { detail::set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1); };
+  return kind;
+}
+
 std::unique_ptr<detail::stream_server> make_server(loop& owner, protocol_factory factory, const options& settings) {
   const auto make_channel = [&owner, stream = shared_stream_options::make(settings.stream)](descriptor socket, const address& peer) {
     return std::make_unique<channel>(owner, std::move(socket), peer, stream);
   };
   return std::make_unique<detail::stream_server>(
       owner, std::move(factory), make_channel,
-      detail::stream_server::settings{settings.backlog, settings.start_serving, settings.max_connections, settings.max_connections_per_peer,
-                                      settings.allow, settings.deny});
+      detail::stream_server::settings{adopted_kind(settings), settings.backlog, settings.start_serving, settings.max_connections,
+                                      settings.max_connections_per_peer, settings.allow, settings.deny});
 }
 
 }  // namespace

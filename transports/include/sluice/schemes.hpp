@@ -16,7 +16,10 @@ namespace sluice {
 ///   ipv4 or ipv6) and `local` (an address, with a port or without), see `tcp::options`.
 /// - `unix:PATH` and `unix-abstract:NAME`; options `receive_descriptors`, and for paths `mode`, `user` and `group` (names or numbers),
 ///   `remove_stale` and `remove_file`, see `local::options`.
-/// - Both: `backlog`, `start_serving`, `max_connections` and `connect_timeout`; `first_byte`, `idle`, `write_stall`, `lifetime`, `high`,
+/// - `fd://NUMBER` and `fd://NAME`, for `listen` alone: sockets that listen already, TCP or Unix, which this process inherited. A name
+///   stands for all that were passed under it, see `<sluice/activation.hpp>`; a number may be that of any descriptor, which is taken over,
+///   each once. Options are those of the kind that the sockets are of, where they mean something.
+/// - All: `backlog`, `start_serving`, `max_connections` and `connect_timeout`; `first_byte`, `idle`, `write_stall`, `lifetime`, `high`,
 ///   `low`, `max_write_buffer`, `close_timeout` and `linger`, see `stream_options`.
 scheme_table transport_schemes();
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sluice/address.hpp>
+#include <sluice/descriptor.hpp>
 #include <sluice/server.hpp>
 
 #include <cstdint>
@@ -19,6 +20,17 @@ class stream_server;
 class socket_server : public server {
  public:
   ~socket_server() override;
+
+  /// Serves on a socket that somebody else has made, bound and told to listen: it was inherited, passed or made by hand. The server's from
+  /// now on, and closed with it; on an error it is closed at once. Files of Unix sockets are left alone. The socket becomes non-blocking,
+  /// for whoever shares it too. Throws `std::system_error` that names the descriptor, or sets `error`: what is not a stream socket (EBADF,
+  /// ENOTSOCK, EPROTOTYPE), one of another family (EAFNOSUPPORT), one that does not listen (EINVAL), and `errc::closed` if the loop is
+  /// gone. Returns its address (rule S12).
+  address adopt(descriptor listening);
+  address adopt(descriptor listening, std::error_code& error);
+  /// As `adopt`, by a duplicate: `listening` stays the caller's, and open, and clients reach it as long as anybody has it open.
+  address share(int listening);
+  address share(int listening, std::error_code& error);
 
   void start_serving() override;
   void start_serving(std::error_code& error) override;
