@@ -383,8 +383,15 @@ def kv_server_says_what_is_wrong_with_its_arguments():
             assert option in refused("kv_server", "tcp://127.0.0.1:0", option, value)
 
 
+def is_sanitized(name):
+    """Whether a sanitizer is in the program, which wants descriptors of its own and takes it for an error that there are none."""
+    with open(os.path.join(FOLDER, name), "rb") as file:
+        code = file.read()
+    return b"__asan_init" in code or b"__tsan_init" in code
+
+
 def programs_that_cannot_begin_say_why():
-    for name in ("echo", "kv_server", "chat_lines", "signals_and_shutdown", "tcp_client"):
+    for name in () if is_sanitized("echo") else ("echo", "kv_server", "chat_lines", "signals_and_shutdown", "tcp_client"):
         said = after_shell("ulimit -n 7", name, "tcp://127.0.0.1:1")
         assert said.returncode == 2 and said.stderr.startswith(f"{name}: sluice::loop: uv_loop_init: EMFILE"), said
     for name in ("chat_lines", "signals_and_shutdown"):
