@@ -13,7 +13,7 @@ using state = connection_machine::state;
 using action = connection_machine::action;
 
 namespace {
-constexpr std::uint32_t most_lingering_bytes = 256 * 1024;
+constexpr int most_lingering_bytes = 256 * 1024;
 }
 
 mutable_bytes stream_transport::special_receive_buffer(std::size_t hint) {
@@ -149,8 +149,8 @@ void stream_transport::deliver_held() {
 }
 
 void stream_transport::discard_lingering(std::size_t n) {
-  lingered_ += static_cast<std::uint32_t>(std::min<std::size_t>(n, most_lingering_bytes));
-  if (lingered_ >= most_lingering_bytes) perform(machine_.linger_over());
+  reason_value_ += static_cast<int>(std::min<std::size_t>(n, most_lingering_bytes));
+  if (reason_value_ >= most_lingering_bytes) perform(machine_.linger_over());
 }
 
 void stream_transport::received_eof() {

@@ -260,10 +260,7 @@ void stream_transport::finish() {
   const bool keep = kind_ == close_kind::graceful && reason_category_ == nullptr && !input_ended() && options_->linger.count() > 0 &&
                     !scheduler_->closing_all_ && lingers();
   perform(machine_.lost_delivered(keep));
-  if (keep) {
-    lingered_ = 0;
-    start_deadline(options_->linger);
-  }
+  if (keep) start_deadline(options_->linger);
   update();
 }
 

@@ -289,10 +289,7 @@ class stream_transport : public transport, private detail::event_node {
   std::unique_ptr<rare_state> rare_;
   stream_counters counters_;
   const std::error_category* reason_category_ = nullptr;
-  union {
-    int reason_value_ = 0;    // of the code, if there is a category
-    std::uint32_t lingered_;  // else, after the end: bytes discarded since (rule C6)
-  };
+  int reason_value_ = 0;  // of the code, if there is a category; else, after the end: bytes discarded since (rule C6)
   std::uint32_t slot_ = 0;
   connection_machine machine_;
   flow_control_machine flow_;
