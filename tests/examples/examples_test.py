@@ -371,7 +371,7 @@ def kv_server_bounds_a_client_that_never_reads():
             other.sendall(b"client list\r\n")
             clients = other.recv(65536)
         assert b"id=1 " in clients, clients
-        assert resident_bytes(server.process) - before < 64 << 20
+        assert is_sanitized("kv_server") or resident_bytes(server.process) - before < 64 << 20
         server.stop(may_cut_off=True)
 
 
@@ -384,7 +384,7 @@ def kv_server_says_what_is_wrong_with_its_arguments():
 
 
 def is_sanitized(name):
-    """Whether a sanitizer is in the program, which wants descriptors of its own and takes it for an error that there are none."""
+    """Whether a sanitizer is in the program, which wants descriptors of its own, takes it for an error that there are none, and keeps freed memory."""
     with open(os.path.join(FOLDER, name), "rb") as file:
         code = file.read()
     return b"__asan_init" in code or b"__tsan_init" in code
