@@ -32,10 +32,10 @@ chunk* chunk_pool::take() {
   return fresh;
 }
 
-void chunk_pool::watch(watcher& told, std::size_t high, std::size_t low) noexcept {
+void chunk_pool::watch(watcher& told, std::size_t high, std::optional<std::size_t> low) noexcept {
   watcher_ = &told;
   most_ = high / chunk::chunk_bytes;
-  below_ = low == 0 ? 0 : low / chunk::chunk_bytes + 1;
+  below_ = low ? *low / chunk::chunk_bytes + 1 : 0;
   if (in_use_ > most_ || in_use_ < below_) cross();
 }
 
@@ -63,12 +63,15 @@ void chunk_pool::give(chunk* unused) noexcept {
   ++count_;
 }
 
-void chunk_queue::append(chunk_pool& pool, const_bytes data) {
-  if (data.empty()) return;
-  const std::size_t here = last_ == nullptr ? 0 : std::min(last_->room(), data.size());
+void chunk_queue::append(chunk_pool& pool, const_bytes data) { append(pool, {}, data); }
+
+void chunk_queue::append(chunk_pool& pool, const_bytes first, const_bytes second) {
+  const std::size_t total = first.size() + second.size();
+  if (total == 0) return;
+  const std::size_t here = last_ == nullptr ? 0 : std::min(last_->room(), total);
   chunk* added = nullptr;  // everything that can fail comes before the first byte is copied
   chunk* tail = nullptr;
-  for (std::size_t missing = data.size() - here; missing > 0; missing -= std::min(missing, chunk::capacity)) {
+  for (std::size_t missing = total - here; missing > 0; missing -= std::min(missing, chunk::capacity)) {
     chunk* fresh = nullptr;
     try {
       fresh = pool.take();
@@ -83,13 +86,17 @@ void chunk_queue::append(chunk_pool& pool, const_bytes data) {
     (tail == nullptr ? added : tail->next) = fresh;
     tail = fresh;
   }
-  size_ += data.size();
+  size_ += total;
   if (added != nullptr) (last_ == nullptr ? first_ : last_->next) = added;
-  for (chunk* to = here > 0 ? last_ : added; !data.empty(); to = to->next) {
-    const std::size_t n = std::min(to->room(), data.size());
-    std::memcpy(to->data + to->end, data.data(), n);
-    to->end += static_cast<std::uint32_t>(n);
-    data = data.subspan(n);
+  chunk* to = here > 0 ? last_ : added;
+  for (const_bytes data : {first, second}) {
+    while (!data.empty()) {
+      if (to->room() == 0) to = to->next;
+      const std::size_t n = std::min(to->room(), data.size());
+      std::memcpy(to->data + to->end, data.data(), n);
+      to->end += static_cast<std::uint32_t>(n);
+      data = data.subspan(n);
+    }
   }
   if (tail != nullptr) last_ = tail;
 }

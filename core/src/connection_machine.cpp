@@ -4,9 +4,22 @@ namespace sluice {
 
 using action = connection_machine::action;
 
-action connection_machine::made() noexcept {
+namespace {
+
+connection_machine::state first_state(connection_machine::ways has) noexcept {
+  switch (has) {
+    case connection_machine::ways::both: return connection_machine::state::open;
+    case connection_machine::ways::input_only: return connection_machine::state::ended;
+    case connection_machine::ways::output_only: return connection_machine::state::peer_ended;
+  }
+  return connection_machine::state::open;
+}
+
+}  // namespace
+
+action connection_machine::made(ways has) noexcept {
   switch (state_) {
-    case state::connecting: state_ = state::open; return action::none;
+    case state::connecting: state_ = first_state(has); return action::none;
     case state::open:
     case state::peer_ended:
     case state::ending:
@@ -297,25 +310,6 @@ action connection_machine::released() noexcept {
 action connection_machine::end_now() noexcept {
   state_ = state::finishing;
   return action::abort;
-}
-
-bool connection_machine::delivers_input() const noexcept {
-  switch (state_) {
-    case state::open:
-    case state::ending:
-    case state::ended:
-    case state::draining: return true;
-    case state::connecting:
-    case state::peer_ended:
-    case state::both_ended:
-    case state::flushing:
-    case state::closing:
-    case state::finishing:
-    case state::lost:
-    case state::releasing:
-    case state::released: return false;
-  }
-  return false;
 }
 
 const char* to_string(connection_machine::state value) noexcept {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <sluice/detail/time_span.hpp>
+
 namespace sluice::detail {
 namespace {
 
@@ -10,22 +12,28 @@ using std::chrono::milliseconds;
 constexpr int looks_per_deadline = 8;
 constexpr milliseconds shortest_wait(1);
 
-bool is_over(time_point since, milliseconds limit, time_point now) noexcept { return limit.count() > 0 && now - since >= limit; }
+bool is_set(milliseconds limit) noexcept { return limit.count() > 0; }
+
+bool is_over(time_point since, milliseconds limit, time_point now) noexcept { return is_set(limit) && now - since >= bounded(limit); }
+
+time_point end_of(time_point since, milliseconds limit) noexcept { return later(since, bounded(limit)); }
 
 // Either the deadline itself or, sooner, the next look at whether it has moved.
 time_point next_look(time_point since, milliseconds limit, time_point now) noexcept {
-  const duration step = std::max<duration>(duration(limit) / looks_per_deadline, shortest_wait);
-  return std::min(since + limit, now + step);
+  const duration step = std::max<duration>(bounded(limit) / looks_per_deadline, shortest_wait);
+  return std::min(end_of(since, limit), later(now, step));
 }
 
 }  // namespace
 
 bool deadline_watch::is_wanted(const stream_options& options) noexcept {
-  return (options.first_byte_timeout + options.idle_timeout + options.write_stall_timeout + options.lifetime).count() > 0;
+  return is_set(options.first_byte_timeout) || is_set(options.idle_timeout) || is_set(options.write_stall_timeout) ||
+         is_set(options.lifetime);
 }
 
 auto deadline_watch::look(time_point now, const stream_options& options, const activity& seen) noexcept -> verdict {
   remember(now, seen);
+  if (!is_over(begin_, options.lifetime, now)) asked_ = false;  // it was made longer since
   if (asked_ && is_over(asked_at_, options.close_timeout, now)) return verdict::lifetime_over;
   if (seen.output_queued && is_over(stuck_since_, options.write_stall_timeout, now)) return verdict::write_stalled;
   if (seen.receives == 0 && is_over(begin_, options.first_byte_timeout, now)) return verdict::no_first_byte;
@@ -46,12 +54,11 @@ void deadline_watch::remember(time_point now, const activity& seen) noexcept {
 time_point deadline_watch::next(time_point now, const stream_options& options) const noexcept {
   time_point at = time_point::max();
   const auto wait_for = [&](time_point when) { at = std::min(at, when); };
-  if (last_.receives == 0 && options.first_byte_timeout.count() > 0) wait_for(begin_ + options.first_byte_timeout);
-  if (options.idle_timeout.count() > 0) wait_for(next_look(quiet_since_, options.idle_timeout, now));
-  if (options.write_stall_timeout.count() > 0)
-    wait_for(next_look(last_.output_queued ? stuck_since_ : now, options.write_stall_timeout, now));
-  if (!asked_ && options.lifetime.count() > 0) wait_for(begin_ + options.lifetime);
-  if (asked_ && options.close_timeout.count() > 0) wait_for(asked_at_ + options.close_timeout);
+  if (last_.receives == 0 && is_set(options.first_byte_timeout)) wait_for(end_of(begin_, options.first_byte_timeout));
+  if (is_set(options.idle_timeout)) wait_for(next_look(quiet_since_, options.idle_timeout, now));
+  if (is_set(options.write_stall_timeout)) wait_for(next_look(last_.output_queued ? stuck_since_ : now, options.write_stall_timeout, now));
+  if (!asked_ && is_set(options.lifetime)) wait_for(end_of(begin_, options.lifetime));
+  if (asked_ && is_set(options.close_timeout)) wait_for(end_of(asked_at_, options.close_timeout));
   return at;
 }
 

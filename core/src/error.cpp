@@ -35,6 +35,10 @@ const char* text(errc value) noexcept {
     case errc::lifetime_over: return "the connection lasted longer than its lifetime";
     case errc::descriptors_lost: return "descriptors that the peer passed could not be received: too many wait, or are open";
     case errc::connect_failed: return "no address could be connected to, for different reasons";
+    case errc::message_truncated: return "a datagram was longer than the receiver takes, and dropped";
+    case errc::not_a_file: return "not a regular file that can be read";
+    case errc::file_too_short: return "the file ends before the range that was to be sent";
+    case errc::bytes_reserved: return "the medium keeps bytes for itself, and the protocol needs every byte";
   }
   return "unknown error";
 }

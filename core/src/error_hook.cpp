@@ -62,11 +62,11 @@ std::string describe(const error_event& event) {
 
 void scheduler::on_error(error_handler handler) {
   rethrow_ = false;
-  on_error_ = std::move(handler);
+  on_error_ = handler == nullptr ? nullptr : std::make_shared<const error_handler>(std::move(handler));
 }
 
 void scheduler::on_error(stop_and_rethrow_t) {
-  rethrow_ = true;
+  rethrow_ = !closing_all_;
   on_error_ = nullptr;
 }
 
@@ -76,8 +76,9 @@ void scheduler::report(const error_event& event) noexcept {
     rethrow_later(event);
     return;
   }
+  const std::shared_ptr<const error_handler> hook = on_error_;
   try {
-    on_error_ ? on_error_(event) : print(event);
+    hook ? (*hook)(event) : print(event);
   } catch (...) {
     print(event);
     print({error_source::callback, event.transport, errc::callback_failed, std::current_exception(), "the error hook threw"});
@@ -95,6 +96,13 @@ void scheduler::rethrow_later(const error_event& event) noexcept {
 
 void scheduler::rethrow_stored() {
   if (stored_) std::rethrow_exception(std::exchange(stored_, nullptr));
+}
+
+void scheduler::print_what_cannot_be_thrown() noexcept {
+  rethrow_ = false;
+  if (!stored_) return;
+  constexpr std::string_view why = "not thrown, as its scheduler did not run again";
+  print({error_source::scheduled, 0, errc::callback_failed, std::exchange(stored_, nullptr), why});
 }
 
 void scheduler::report_misuse(std::uint64_t id, std::string_view what) noexcept {

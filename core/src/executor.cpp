@@ -40,6 +40,9 @@ executor_job executor::start_at(place where, std::shared_ptr<job> work, job_lane
     work->fail(std::current_exception());
     work->drop_work();
     pool_->post_end(work);
+  } catch (...) {
+    forget(*work)->drop_completion();  // nobody will ever end it
+    throw;
   }
   return executor_job(std::move(work));
 }
@@ -60,7 +63,7 @@ void executor::abandon(job& given_up) {
 }
 
 void executor::shut_down() noexcept {
-  closed_ = true;
+  refuse();
   while (!jobs_.empty()) forget(*jobs_.back())->drop_completion();
   pool_->end(patience_);
 }

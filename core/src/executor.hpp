@@ -29,6 +29,8 @@ class executor {
 
   std::size_t unfinished() const noexcept { return jobs_.size(); }
   std::uint64_t started() const noexcept { return started_; }
+  // Takes no new jobs from now on.
+  void refuse() noexcept { closed_ = true; }
   // Refuses new jobs, destroys every completion, and waits for threads until the deadline.
   void shut_down() noexcept;
 

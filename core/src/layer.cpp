@@ -17,7 +17,9 @@ layer::layer(sluice::scheduler& owner) : stream_transport(owner) {
 layer::layer(sluice::scheduler& owner, protocol_ptr upper) : layer(owner) { upper_ = std::move(upper); }
 
 layer::~layer() {
+  const cork_guard turn(*scheduler_);
   lower_ = nullptr;  // a switch below took the layer out of the stack: the transport there goes on without it
+  end_parked(closing_reason() ? closing_reason() : errc::aborted);
   if (machine_.is_live()) finish_from_below(errc::aborted);
   end_of_turn();
 }
@@ -27,13 +29,28 @@ void layer::park(std::unique_ptr<detail::retired_protocols> old, protocol_ptr up
   upper_ = std::move(upper);
 }
 
+void layer::attach(transport& below) noexcept {
+  lower_ = &below;
+  was_closing_ = below.is_closing();
+}
+
 void layer::connection_made(transport& below) {
   attach(below);
   established();
 }
 
-void layer::established() {
-  if (is_established()) return;
+// On a transport that was closing from the first, the upper protocol is made for its end (rule V4). One that began to close in the
+// handshake tells the parked protocol (rule V5).
+bool layer::comes_too_late() const noexcept {
+  return state() != connection_machine::state::connecting || (lower_->is_closing() && !was_closing_);
+}
+
+void layer::established(bool paused) {
+  if (lower_ == nullptr) {
+    scheduler().report_misuse(id(), "a layer was established before connection_made");
+    return;
+  }
+  if (comes_too_late()) return;
   if (upper_ == nullptr) {
     scheduler().report_misuse(id(), "a layer was established without a protocol above it");
     fail(errc::misuse);
@@ -41,15 +58,22 @@ void layer::established() {
   }
   if (parked_ != nullptr) scheduler_->retire(std::move(parked_));
   adopt(std::move(upper_));
-  make_connection(lower_->is_closing());  // what is written above a transport that is closing would go nowhere (rule V4)
+  if (paused) set_hold(hold::user, true);
+  make_connection(lower_->is_closing());              // what is written above a transport that is closing would go nowhere (rule V4)
+  if (has(shutdown_asked)) scheduler_->defer(*this);  // in the handshake, when there was nobody to tell
 }
 
-void layer::fail(std::error_code error) {
+void layer::fail(std::error_code error, close_kind below) {
   if (is_established()) {
     failed(error);
-  } else {
-    set_reason(error);
-    lower_->abort();
+    return;
+  }
+  set_reason(error);
+  if (lower_ == nullptr) return;
+  switch (below) {
+    case close_kind::graceful: lower_->close(); return;
+    case close_kind::abort: lower_->abort(); return;
+    case close_kind::reset: lower_->reset(); return;
   }
 }
 
@@ -78,12 +102,10 @@ shutdown_action layer::shutting_down() {
 }
 
 void layer::connection_lost(std::error_code reason) {
-  if (is_established()) {
-    finish_from_below(reason);
-    return;
+  if (!is_established()) {
+    set_reason(reason ? reason : make_error_code(errc::handshake_failed));
+    end_parked(closing_reason());
   }
-  set_reason(reason ? reason : make_error_code(errc::handshake_failed));
-  end_parked(closing_reason());
   finish_from_below(reason);
 }
 
@@ -92,6 +114,10 @@ void layer::end_parked(std::error_code reason) {
   guarded("connection_lost", [&] { parked_->one->connection_lost(reason); });
   parked_->other = std::move(upper_);
   scheduler_->retire(std::move(parked_));
+}
+
+void layer::flush_below() {
+  if (lower_ != nullptr) lower_->flush();
 }
 
 void layer::start_reading() {

@@ -19,22 +19,11 @@ loop::loop(const loop_options& options) : impl_(std::make_unique<impl>(*this, op
 loop::~loop() {
   assert(!impl_->running && "a loop is not destroyed by what it runs");
   adopt_thread();
-  print_what_cannot_be_thrown();
+  impl_->jobs.refuse();
   impl_->mail->close();  // what waited is destroyed here, and with it what other threads may be waiting for
   close_all();
   impl_->closing = true;
   impl_->close();
-}
-
-// There is no `run` any more that could throw.
-void loop::print_what_cannot_be_thrown() noexcept {
-  if (!rethrow_) return;
-  on_error(error_handler());
-  try {
-    rethrow_stored();
-  } catch (...) {
-    report({error_source::scheduled, 0, errc::callback_failed, std::current_exception(), "not thrown, as the loop did not run again"});
-  }
 }
 
 void loop::run() {
@@ -79,6 +68,8 @@ executor_job loop::start_in_thread(std::shared_ptr<detail::job> work) {
   if (wrong_thread("loop::run_in_thread")) return {};
   return impl_->jobs.start_in_thread(std::move(work));
 }
+
+bool loop::portable_streams() const noexcept { return impl_->portable_streams; }
 
 loop_counters loop::counters() const noexcept {
   return {scheduler::counters(), impl_->iterations, impl_->functions_posted, impl_->signals_handled, impl_->jobs.started()};

@@ -35,7 +35,10 @@ uv_handle_t* as_handle(Handle& handle) noexcept {
 }  // namespace
 
 loop::impl::impl(loop& self, const loop_options& options)
-    : owner(self), mail(std::make_shared<detail::mailbox>(wake_)), jobs(self, mail, options.executor) {
+    : owner(self),
+      mail(std::make_shared<detail::mailbox>(wake_)),
+      jobs(self, mail, options.executor),
+      portable_streams(options.portable_streams) {
   open_standard_descriptors();
   check(uv_loop_init(&uv), "uv_loop_init");
   if (const int result = uv_async_init(&uv, &wake_, [](uv_async_t* handle) { of(handle).run_posted(); })) {

@@ -43,6 +43,7 @@ struct loop::impl {
   uv_loop_t uv{};
   std::shared_ptr<detail::mailbox> mail;
   detail::executor jobs;
+  const bool portable_streams;
   bool running = false;
   bool stopped = false;
   bool closing = false;

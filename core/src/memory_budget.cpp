@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include <sluice/error.hpp>
-#include <sluice/stream_transport.hpp>
 
 #include "scheduler_parts.hpp"
-#include "stream_parts.hpp"
 #include "thread_check.hpp"
 
 namespace sluice {
@@ -15,7 +14,7 @@ namespace {
 
 constexpr std::size_t steps_per_budget = 16;  // between two steps the use may grow by this part of the budget
 
-std::size_t release_at(std::size_t budget) noexcept { return budget / 4 * 3; }
+std::size_t release_at(std::size_t budget) noexcept { return budget - budget / 4; }
 
 }  // namespace
 
@@ -69,16 +68,15 @@ void scheduler::memory_budget::hold_accepting() {
 
 // All that hold back at least half as much as the largest, so that thousands of equal ones need no thousand steps.
 void scheduler::memory_budget::hold_largest() {
-  const auto is_held = [](const stream_transport& each) { return (each.holds_ & static_cast<std::uint8_t>(hold::memory_budget)) != 0; };
   std::size_t largest = 0;
-  owner_.for_each_live_transport([&](const stream_transport& each) {
-    if (!is_held(each)) largest = std::max(largest, each.kept_bytes());
+  owner_.for_each_live_transport([&](const detail::tenant& each) {
+    if (!each.is_held_for_memory()) largest = std::max(largest, each.kept_bytes());
   });
   if (largest == 0) return;
-  owner_.for_each_live_transport([&](stream_transport& each) {
+  owner_.for_each_live_transport([&](detail::tenant& each) {
     const std::size_t kept = each.kept_bytes();
-    if (is_held(each) || kept < (largest + 1) / 2) return;
-    each.set_hold(hold::memory_budget, true);
+    if (each.is_held_for_memory() || kept < (largest + 1) / 2) return;
+    each.hold_for_memory(true);
     ++owner_.counters_.memory_holds;
     char text[96];
     std::snprintf(text, sizeof text, "reading is held, as %zu bytes wait in this connection", kept);
@@ -89,7 +87,7 @@ void scheduler::memory_budget::hold_largest() {
 void scheduler::memory_budget::release_all() {
   exceeded_ = false;
   next_step_ = budget_;
-  owner_.for_each_live_transport([](stream_transport& each) { each.set_hold(hold::memory_budget, false); });
+  owner_.for_each_live_transport([](detail::tenant& each) { each.hold_for_memory(false); });
   owner_.for_each_resource([](detail::resource& each) { each.memory_short(false); });
 }
 
@@ -97,7 +95,7 @@ void scheduler::memory_budget::arm() {
   if (budget_ == 0)
     owner_.pool_.unwatch();
   else
-    owner_.pool_.watch(*this, next_step_, exceeded_ ? release_at(budget_) : 0);
+    owner_.pool_.watch(*this, next_step_, exceeded_ ? std::optional(release_at(budget_)) : std::nullopt);
 }
 
 }  // namespace sluice

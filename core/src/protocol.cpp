@@ -15,6 +15,7 @@ eof protocol::eof_received() { return eof::close; }
 backpressure protocol::pause_writing() { return backpressure::hold_reading; }
 void protocol::resume_writing() {}
 shutdown_action protocol::shutting_down() { return shutdown_action::close; }
+bool protocol::needs_every_byte() const noexcept { return false; }
 void protocol::connection_lost(std::error_code) {}
 buffered_protocol* protocol::as_buffered() noexcept { return nullptr; }
 

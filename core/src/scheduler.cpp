@@ -7,6 +7,7 @@
 #include <sluice/error.hpp>
 #include <sluice/stream_transport.hpp>
 
+#include "datagram_cork.hpp"
 #include "ending.hpp"
 #include "memory_budget.hpp"
 #include "scheduler_parts.hpp"
@@ -37,7 +38,7 @@ scheduler::scheduler()
 scheduler::~scheduler() {
   timers_.clear();  // first, so that nothing that dies below asks the driver, which is gone, to move its wake-up
   for (std::size_t i = 0; i < slots_->size(); ++i)
-    if (stream_transport* left = slots_->occupant(i); left != nullptr && !left->has(stream_transport::in_layer)) delete left;
+    if (detail::tenant* left = slots_->occupant(i); left != nullptr && !left->has_owner()) delete left;
   for (detail::event_node* node = std::exchange(first_deferred_, nullptr); node != nullptr;) {
     detail::event_node* following = std::exchange(node->next_node, nullptr);
     node->deferred = false;
@@ -138,11 +139,11 @@ void scheduler::flush_cork() noexcept {
 }
 
 // A transport that is over is never deferred again, so its node is free to be linked here.
-void scheduler::retire(stream_transport& ended) noexcept {
-  if (ended.has(stream_transport::in_retired_list)) return;
+void scheduler::retire(detail::event_node& ended) noexcept {
+  if (ended.retired) return;
   forget(ended);
-  ended.set(stream_transport::in_retired_list);
-  retiring_ = true;
+  ended.retired = true;
+  ends_rarely_ = true;
   ended.next_node = nullptr;
   (first_retired_ == nullptr ? first_retired_ : last_retired_->next_node) = &ended;
   last_retired_ = &ended;
@@ -152,15 +153,25 @@ void scheduler::retire(std::unique_ptr<detail::retired_protocols> replaced) noex
   detail::retired_protocols* const last = replaced.release();
   (first_replaced_ == nullptr ? first_replaced_ : last_replaced_->following) = last;
   last_replaced_ = last;
-  retiring_ = true;
+  ends_rarely_ = true;
 }
 
-void scheduler::unretire(stream_transport& gone) noexcept {
-  if (!gone.has(stream_transport::in_retired_list)) return;
+void scheduler::unretire(detail::event_node& gone) noexcept {
+  if (!gone.retired) return;
   detail::event_node* previous = nullptr;
   for (detail::event_node* at = first_retired_; at != &gone; at = at->next_node) previous = at;
   (previous == nullptr ? first_retired_ : previous->next_node) = gone.next_node;
   if (last_retired_ == &gone) last_retired_ = previous;
+}
+
+// Each of the three may bring about more of the others: callbacks write, and destructors call.
+[[gnu::noinline]] void scheduler::end_turn_rarely() noexcept {
+  while (ends_rarely_ || cork_.record_count() != 0) {
+    ends_rarely_ = false;
+    if (datagram_cork_ != nullptr) datagram_cork_->flush();
+    if (cork_.record_count() != 0) flush_cork();
+    destroy_retired();
+  }
 }
 
 void scheduler::destroy_retired() noexcept {
@@ -169,13 +180,14 @@ void scheduler::destroy_retired() noexcept {
       detail::retired_protocols* const gone = std::exchange(first_replaced_, first_replaced_->following);
       delete gone;
     }
-    if (first_retired_ == nullptr) continue;
-    auto& ended = static_cast<stream_transport&>(*first_retired_);
-    first_retired_ = ended.next_node;
-    ended.set(stream_transport::in_retired_list, false);
-    ended.end_of_turn();
+    if (first_retired_ != nullptr) {
+      detail::event_node& ended = *first_retired_;
+      first_retired_ = ended.next_node;
+      ended.retired = false;
+      ended.run(ended, detail::event::retired);
+    }
+    if (cork_.record_count() != 0) flush_cork();  // what destructors wrote belongs to this turn, too
   }
-  retiring_ = false;
 }
 
 void scheduler::add(detail::resource& held) noexcept {
@@ -196,6 +208,7 @@ void scheduler::remove(detail::resource& held) noexcept {
 
 void scheduler::close_all() {
   closing_all_ = true;
+  print_what_cannot_be_thrown();
   ending_.reset();
   memory_budget_.reset();
   while (resources_ != nullptr) {
@@ -204,7 +217,7 @@ void scheduler::close_all() {
     held.scheduler_ends();
   }
   std::string leaked;
-  for_each_live_transport([&](const stream_transport& open) { leaked += ' ' + detail::name_of(open); });
+  for_each_live_transport([&](const detail::tenant& open) { leaked += ' ' + detail::name_of(open); });
   if (!leaked.empty()) report({error_source::leak, 0, errc::leaked, nullptr, "open transports:" + leaked});
   terminate_all(errc::aborted);
 }
@@ -212,7 +225,7 @@ void scheduler::close_all() {
 // Layers end with the transports that own them.
 void scheduler::terminate_all(std::error_code reason) noexcept {
   for (std::size_t i = 0; i < slots_->size(); ++i)
-    if (stream_transport* open = slots_->occupant(i); open != nullptr && !open->has(stream_transport::in_layer)) open->terminate(reason);
+    if (detail::tenant* open = slots_->occupant(i); open != nullptr && !open->has_owner()) open->terminate(reason);
 }
 
 void scheduler::slot_freed() {
@@ -221,7 +234,14 @@ void scheduler::slot_freed() {
 
 void scheduler::for_each_transport(const std::function<void(transport&)>& visit) {
   for (std::size_t i = 0; i < slots_->size(); ++i)
-    if (stream_transport* open = slots_->occupant(i)) visit(*open);
+    if (detail::tenant* open = slots_->occupant(i))
+      if (transport* stream = open->as_stream()) visit(*stream);
+}
+
+void scheduler::for_each_datagram_transport(const std::function<void(datagram_transport&)>& visit) {
+  for (std::size_t i = 0; i < slots_->size(); ++i)
+    if (detail::tenant* open = slots_->occupant(i))
+      if (datagram_transport* datagrams = open->as_datagrams()) visit(*datagrams);
 }
 
 bool scheduler::checks_thread() noexcept { return thread_checks; }

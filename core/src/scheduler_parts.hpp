@@ -1,7 +1,6 @@
 #pragma once
 
 #include <sluice/scheduler.hpp>
-#include <sluice/stream_transport.hpp>
 
 // What the scheduler's source files share.
 
@@ -26,7 +25,7 @@ void scheduler::for_each_resource(Visit visit) {
 template <typename Visit>
 void scheduler::for_each_live_transport(Visit visit) {
   for (std::size_t i = 0; i < slots_->size(); ++i)
-    if (stream_transport* open = slots_->occupant(i); open != nullptr && !open->machine_.is_over()) visit(*open);
+    if (detail::tenant* open = slots_->occupant(i); open != nullptr && !open->is_over()) visit(*open);
 }
 
 }  // namespace sluice

@@ -1,12 +1,11 @@
 #include <sluice/shutdown.hpp>
 
-#include <algorithm>
 #include <new>
 #include <string>
 #include <utility>
 
+#include <sluice/detail/time_span.hpp>
 #include <sluice/error.hpp>
-#include <sluice/stream_transport.hpp>
 
 #include "ending.hpp"
 #include "scheduler_parts.hpp"
@@ -14,11 +13,6 @@
 #include "transport_name.hpp"
 
 namespace sluice {
-namespace {
-
-constexpr duration longest = std::chrono::hours(24 * 365);
-
-}  // namespace
 
 void shutdown(scheduler& owner, duration deadline, shutdown_handler done) { owner.begin_ending(deadline, std::move(done)); }
 
@@ -42,7 +36,7 @@ scheduler::ending::~ending() {
 
 void scheduler::ending::add(duration deadline, shutdown_handler done) {
   handlers_.reserve(handlers_.size() + 1);
-  const time_point at = owner_.now() + std::clamp(deadline, duration::zero(), longest);
+  const time_point at = detail::later(owner_.now(), detail::bounded(deadline));
   if (timer_index == no_timer || at < deadline_) {
     owner_.set_timer(*this, at);
     deadline_ = at;
@@ -53,7 +47,7 @@ void scheduler::ending::add(duration deadline, shutdown_handler done) {
 void scheduler::ending::begin() {
   report_.asked = owner_.open_transports();
   owner_.for_each_resource([](detail::resource& each) { each.shut_down(); });
-  owner_.for_each_transport([](transport& each) { each.shut_down(); });
+  owner_.for_each_live_transport([](detail::tenant& each) { each.shut_down(); });
   look_whether_done();
 }
 
@@ -67,6 +61,7 @@ void scheduler::ending::on_event(detail::event_node& node, detail::event kind) {
   switch (kind) {
     case detail::event::expired: self.cut_off(); return;
     case detail::event::deferred: self.finish(); return;
+    case detail::event::retired: return;  // is for transports
   }
 }
 
@@ -83,7 +78,7 @@ void scheduler::ending::cut_off() {
 
 void scheduler::ending::list_what_is_left() {
   std::string left;
-  owner_.for_each_live_transport([&](stream_transport& each) {
+  owner_.for_each_live_transport([&](const detail::tenant& each) {
     report_.aborted.push_back(each.id());
     left += ' ' + detail::name_of(each);
   });

@@ -19,7 +19,13 @@ constexpr int most_lingering_bytes = 256 * 1024;
 mutable_bytes stream_transport::special_receive_buffer(std::size_t hint) {
   set(into_protocol, false);  // a buffer that no bytes came for is the past
   const bool direct = has(buffered) && may_deliver() && !has_held_input();
-  return direct ? protocol_buffer(hint) : scheduler_->cork_.receive_buffer();
+  return direct ? protocol_buffer(hint) : shared_receive_buffer();
+}
+
+// The scheduler's, no more of it than one read may bring.
+mutable_bytes stream_transport::shared_receive_buffer() const noexcept {
+  const mutable_bytes all = scheduler_->cork_.receive_buffer();
+  return options_->max_receive == 0 ? all : all.first(std::min(options_->max_receive, all.size()));
 }
 
 mutable_bytes stream_transport::protocol_buffer(std::size_t hint) {
@@ -113,39 +119,45 @@ void stream_transport::keep(const_bytes data) noexcept {
   update();
 }
 
-void stream_transport::keep_in_front(const_bytes data) noexcept {
-  try {
-    detail::chunk_queue front;
-    front.append(scheduler_->pool_, data);
-    front.splice(rare_->held);
-    rare_->held.splice(front);
-  } catch (const std::bad_alloc&) {
-    abort_with(make_error_code(std::errc::not_enough_memory));
-  }
-}
-
-// Kept input first, then the end of input, each in a turn of its own (rules R4, R5): the receive buffer holds one load per turn, so that
-// what is written of it needs no copy.
+// Kept input first, then the end of input, each in a turn of its own (rules R4, R5).
 void stream_transport::deliver_held() {
   if (!may_deliver()) return;
   if (has_held_input()) {
-    const mutable_bytes load = scheduler_->cork_.receive_buffer();
-    std::size_t n = 0;
-    while (has_held_input() && n < load.size()) {
-      const const_bytes front = rare_->held.front();
-      const std::size_t part = std::min(front.size(), load.size() - n);
-      std::memcpy(load.data() + n, front.data(), part);
-      rare_->held.consume(scheduler_->pool_, part);
-      n += part;
-    }
-    const_bytes data = load.first(n);
-    while (!data.empty() && may_deliver()) deliver_once(data);
-    if (!data.empty() && machine_.delivers_input()) keep_in_front(data);
+    has(buffered) ? fill_from_held() : deliver_held_load();
     update();
   } else if (input_ended()) {
     deliver_eof();
   }
   if (may_deliver() && (has_held_input() || input_ended())) scheduler_->defer(*this);
+}
+
+// One load per turn in the receive buffer, so that what is written of it needs no copy.
+void stream_transport::deliver_held_load() {
+  const mutable_bytes load = shared_receive_buffer();
+  std::size_t n = 0;
+  while (has_held_input() && n < load.size()) n += take_held(load.subspan(n));
+  call("data_received", [&] { protocol_->data_received(load.first(n)); });
+}
+
+// Nothing is taken that the protocol has no room for: a switch puts what it leaves over in front of what is held (rule V2).
+void stream_transport::fill_from_held() {
+  for (std::size_t left = detail::cork::receive_size; left > 0 && has(buffered) && may_deliver() && has_held_input();) {
+    const mutable_bytes room = protocol_buffer(rare_->held.size());
+    set(into_protocol, false);
+    if (room.empty()) return;
+    const std::size_t n = take_held(room);
+    left -= std::min(left, n);
+    call("buffer_updated", [&] { protocol_->as_buffered()->buffer_updated(n); });
+  }
+}
+
+// Moves bytes from the front of what is held to the front of `to`.
+std::size_t stream_transport::take_held(mutable_bytes to) noexcept {
+  const const_bytes front = rare_->held.front();
+  const std::size_t n = std::min(front.size(), to.size());
+  std::memcpy(to.data(), front.data(), n);
+  rare_->held.consume(scheduler_->pool_, n);
+  return n;
 }
 
 void stream_transport::discard_lingering(std::size_t n) {
@@ -182,14 +194,22 @@ void stream_transport::deliver_eof() {
   perform(machine_.eof_answered(answer == eof::keep_open, output_empty()));
 }
 
+// Also before there is anybody to deliver to, as in the handshake of a layer (rule R3).
+bool stream_transport::may_be_held() const noexcept { return machine_.delivers_input() || machine_.current() == state::connecting; }
+
 void stream_transport::pause_reading() {
   if (scheduler_->wrong_thread("transport::pause_reading")) return;
-  if (machine_.delivers_input()) set_hold(hold::user, true);
+  if (may_be_held()) set_hold(hold::user, true);
 }
 
 void stream_transport::resume_reading() {
   if (scheduler_->wrong_thread("transport::resume_reading")) return;
-  if (machine_.delivers_input()) set_hold(hold::user, false);
+  if (may_be_held()) set_hold(hold::user, false);
+}
+
+void stream_transport::hold_for_sink(bool on) {
+  if (scheduler_->wrong_thread("transport::hold_for_sink")) return;
+  if (machine_.delivers_input()) set_hold(hold::coupling, on);
 }
 
 bool stream_transport::is_reading() const {

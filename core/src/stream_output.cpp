@@ -74,6 +74,7 @@ write_status stream_transport::write_through(std::span<const const_bytes> parts)
 // Something is queued already, or output is over.
 write_status stream_transport::write_specially(std::span<const const_bytes> parts) {
   if (!machine_.takes_output()) return drop_write();
+  if (sends_file()) return refuse_beside_file();
   enqueue(parts, 0);
   evaluate_flow();
   return status_after_send();
@@ -83,13 +84,15 @@ write_status stream_transport::drop_write() noexcept {
   ++scheduler_->counters_.dropped_writes;
   if (machine_.output_was_ended() && !has(misuse_told)) {
     set(misuse_told);
-    scheduler_->report_misuse(id(), "write after write_eof");
+    const bool never = ways() == connection_machine::ways::input_only;
+    scheduler_->report_misuse(id(), never ? "write to a transport that can only be read" : "write after write_eof");
   }
   return write_status::dropped;
 }
 
+// A close from inside `pause_writing` takes back nothing: what was queued goes out. Only an end that has a reason drops it.
 write_status stream_transport::status_after_send() const noexcept {
-  if (machine_.is_closing()) return write_status::dropped;
+  if (reason_category_ != nullptr) return write_status::dropped;
   const bool above = flow_.current() == flow_control_machine::state::paused || queue_.size() > options_->write_buffer.high;
   return above ? write_status::above_high_mark : write_status::accepted;
 }
@@ -142,6 +145,7 @@ void stream_transport::flush() {
   if (scheduler_->wrong_thread("transport::flush")) return;
   const cork_guard turn(*scheduler_);
   if (cork_slot_ != 0) send_corked(scheduler_->cork_.at(cork_slot_));
+  if (has(in_layer) && !machine_.is_over()) static_cast<layer*>(this)->flush_below();
 }
 
 // What this turn collected goes to the channel; the memory is the cork's until that is settled. One part, all of it taken, is the common
@@ -168,22 +172,21 @@ void stream_transport::send_corked(detail::cork::record& record) noexcept {
   counters_.bytes_sent += result.taken();
   sent_short({&record.first, 1}, result);
   scheduler_->cork_.settled(record);
-  evaluate_flow();
-  if (attention_ != 0) after_drain();
+  after_drain();
 }
 
 [[gnu::noinline]] void stream_transport::send_corked_parts(detail::cork::record& record) noexcept {
   const_bytes parts[detail::cork::max_parts];
   const std::size_t count = scheduler_->cork_.gather(record, parts);
-  const bool sent = send_parts({parts, count});
+  send_parts({parts, count});
   scheduler_->cork_.settled(record);
-  if (!sent) evaluate_flow();
   if (attention_ != 0) after_drain();
 }
 
 void stream_transport::drop_output() noexcept {
   if (cork_slot_ != 0) scheduler_->cork_.settled(scheduler_->cork_.at(std::exchange(cork_slot_, std::uint8_t{0})));
   queue_.clear(scheduler_->pool_);
+  if (sends_file()) end_file(closing_reason() ? closing_reason() : errc::cancelled);
 }
 
 std::size_t stream_transport::corked() const noexcept { return cork_slot_ == 0 ? 0 : scheduler_->cork_.at(cork_slot_).bytes; }
@@ -217,8 +220,15 @@ void stream_transport::output_drained(std::size_t n) {
   after_drain();
 }
 
+void stream_transport::discard_output() {
+  const cork_guard turn(*scheduler_);
+  drop_output();
+  after_drain();
+}
+
 void stream_transport::after_drain() {
   update();
+  if (sends_file()) continue_file();
   evaluate_flow();
   if (output_empty()) perform(machine_.drained());
 }
@@ -233,7 +243,8 @@ std::error_code stream_transport::write_eof() {
 
 void stream_transport::evaluate_flow() {
   const std::size_t queued = queue_.empty() ? 0 : queue_.size() + queued_beside_bytes();
-  switch (flow_.evaluate(queued, options_->write_buffer)) {
+  const bool blocked = sends_file();  // nothing can be written, however little is left and wherever the marks are (rule H1)
+  switch (blocked ? flow_.evaluate(1, {0, 0}) : flow_.evaluate(queued, options_->write_buffer)) {
     case flow_control_machine::action::none: return;
     case flow_control_machine::action::pause: pause_protocol(); return;
     case flow_control_machine::action::resume: resume_protocol(); return;

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include <sluice/detail/deadline_watch.hpp>
+#include <sluice/detail/time_span.hpp>
+#include <sluice/end_watch.hpp>
 #include <sluice/layer.hpp>
 #include <sluice/stream_transport.hpp>
 
@@ -34,15 +36,17 @@ struct stream_transport::pending_switch {
 
 // State that few connections ever need; made at first use and kept.
 struct stream_transport::rare_state {
+  rare_state();
+  ~rare_state();
+
   detail::chunk_queue held;  // received, and not delivered because reading is held
   std::unique_ptr<pending_switch> next;
+  std::unique_ptr<outgoing_file> file;              // until its completion was told
+  end_watch* watches = nullptr;                     // of whoever wants to know of the end
   std::optional<detail::deadline_watch> deadlines;  // while the connection is open and has any
 };
 
 inline bool stream_transport::has_held_input() const noexcept { return rare_ != nullptr && !rare_->held.empty(); }
-
-// What waits in this connection, in either direction.
-inline std::size_t stream_transport::kept_bytes() const noexcept { return queue_.size() + (rare_ == nullptr ? 0 : rare_->held.size()); }
 
 inline bool stream_transport::switch_pending() const noexcept { return rare_ != nullptr && rare_->next != nullptr; }
 

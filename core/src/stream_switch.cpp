@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <sluice/error.hpp>
+#include <sluice/info.hpp>
 #include <sluice/stream_transport.hpp>
 
 #include "stream_parts.hpp"
@@ -21,6 +22,10 @@ std::error_code stream_transport::upgrade(std::unique_ptr<layer> between, protoc
     scheduler_->report_misuse(id(), "upgrade after write_eof: a layer could not send");
     return errc::misuse;
   }
+  if (sends_file()) {
+    scheduler_->report_misuse(id(), "upgrade while a file is being sent: a layer could not send");
+    return errc::misuse;
+  }
   return schedule_switch(std::move(between), std::move(next), unread);
 }
 
@@ -31,6 +36,8 @@ std::error_code stream_transport::schedule_switch(std::unique_ptr<layer> between
     return errc::misuse;
   }
   if (!machine_.is_live()) return errc::closed;
+  const protocol& upper = between != nullptr ? *between : *next;
+  if (upper.needs_every_byte() && info<reserved_bytes>()) return errc::bytes_reserved;
   try {
     rare_state& rarely = rare();
     auto wanted = std::make_unique<pending_switch>();

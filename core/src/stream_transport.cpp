@@ -6,6 +6,7 @@
 
 #include <sluice/error.hpp>
 
+#include "outgoing_file.hpp"
 #include "stream_parts.hpp"
 
 // Life and death: starting, closing, deadlines, and the end. Input, output and protocol switches have files of their own.
@@ -21,10 +22,13 @@ stream_transport::stream_transport(sluice::scheduler& owner, const shared_stream
     : event_node(&stream_transport::on_event), scheduler_(&owner), options_(options) {}
 
 stream_transport::~stream_transport() {
+  set(sending_file, false);
+  if (rare_ != nullptr) rare_->file.reset();
   scheduler_->unretire(*this);
   scheduler_->forget(*this);
   scheduler_->cancel_timer(*this);
   drop_output();
+  forget_watches();
   if (switch_pending()) drop_switch();
   if (rare_ != nullptr) rare_->held.clear(scheduler_->pool_);
   if (machine_.current() != state::released && has(registered)) {
@@ -37,12 +41,13 @@ stream_transport::~stream_transport() {
 transport& stream_transport::start(std::unique_ptr<stream_transport> channel, protocol_ptr upper) {
   if (channel == nullptr || upper == nullptr)
     throw std::invalid_argument("sluice: a transport starts with a channel and a protocol, not null");
+  if (channel->scheduler_->closing_all_)
+    throw std::system_error(errc::closed, "sluice: nothing starts on a scheduler that is being destroyed");
   channel->register_self();
   stream_transport& self = *channel.release();
   self.adopt(std::move(upper));
   const cork_guard turn(*self.scheduler_);
   self.make_connection();
-  if (self.scheduler_->closing_all_) self.terminate(errc::aborted);
   if (self.scheduler_->ending_ != nullptr) self.shut_down();
   return self;
 }
@@ -65,7 +70,9 @@ protocol_ptr stream_transport::take_protocol() noexcept {
 }
 
 void stream_transport::make_connection(bool closing) {
-  perform(machine_.made());
+  set(protocol_told);
+  perform(machine_.made(ways()));
+  set(peer_done, ways() == connection_machine::ways::output_only);
   if (closing) perform(machine_.close(true));
   update();
   call("connection_made", [this] { protocol_->connection_made(*this); });
@@ -145,7 +152,7 @@ void stream_transport::perform(action next) {
     case action::end_output: end_output(); return;
     case action::flush_output:
       end_flow();
-      start_deadline(options_->close_timeout);
+      start_deadline(close_time());
       update();
       return;
     case action::begin_close: begin_goodbye(); return;
@@ -173,7 +180,7 @@ void stream_transport::begin_goodbye() {
   if (begin_close(close_kind::graceful) == progress::done) {
     perform(machine_.goodbye_said());
   } else if (timer_index == no_timer) {
-    start_deadline(options_->close_timeout);
+    start_deadline(close_time());
   }
 }
 
@@ -213,7 +220,7 @@ void stream_transport::fail_output(std::error_code error) {
 void stream_transport::start_deadline(std::chrono::milliseconds delay) noexcept {
   if (delay.count() <= 0) return;
   try {
-    scheduler_->set_timer(*this, scheduler_->now() + delay);
+    scheduler_->set_timer(*this, detail::later(scheduler_->now(), detail::bounded(delay)));
   } catch (const std::bad_alloc&) {
     if (machine_.current() == state::lost)
       perform(machine_.linger_over());
@@ -237,6 +244,7 @@ void stream_transport::on_event(detail::event_node& node, detail::event kind) {
   switch (kind) {
     case detail::event::deferred: self.run_pending(); return;
     case detail::event::expired: self.deadline_passed(); return;
+    case detail::event::retired: self.end_of_turn(); return;
   }
 }
 
@@ -244,6 +252,7 @@ void stream_transport::on_event(detail::event_node& node, detail::event kind) {
 void stream_transport::run_pending() {
   if (switch_pending()) apply_switch();
   tell_shutdown();
+  tell_file();
   if (machine_.current() == state::finishing)
     finish();
   else
@@ -254,8 +263,10 @@ void stream_transport::finish() {
   if (switch_pending()) apply_switch();
   if (machine_.finish() != action::deliver_lost) return;
   drop_output();
+  tell_file();
   scheduler_->cancel_timer(*this);
   if (protocol_ != nullptr) guarded("connection_lost", [this] { protocol_->connection_lost(closing_reason()); });
+  tell_watches();
   scheduler_->retire(*this);
   const bool keep = kind_ == close_kind::graceful && reason_category_ == nullptr && !input_ended() && options_->linger.count() > 0 &&
                     !scheduler_->closing_all_ && lingers();
@@ -305,7 +316,11 @@ void stream_transport::threw(const char* callback) noexcept {
 
 std::error_code stream_transport::shutdown_output() { return errc::not_supported; }
 bool stream_transport::lingers() const { return false; }
+std::size_t stream_transport::kept_bytes() const noexcept { return queue_.size() + (rare_ == nullptr ? 0 : rare_->held.size()); }
+std::chrono::milliseconds stream_transport::close_time() const noexcept { return options_->close_timeout; }
+
 std::size_t stream_transport::queued_beside_bytes() const noexcept { return 0; }
+connection_machine::ways stream_transport::ways() const noexcept { return connection_machine::ways::both; }
 void stream_transport::describe(info_query&) const {}
 
 std::error_code stream_transport::set_options(const stream_options& options) {
@@ -319,6 +334,7 @@ std::error_code stream_transport::set_options(const stream_options& options) {
   } catch (const std::bad_alloc&) {
     return make_error_code(std::errc::not_enough_memory);
   }
+  update();
   evaluate_flow();
   watch_deadlines();
   return {};
@@ -337,8 +353,8 @@ std::error_code stream_transport::set_write_buffer_limits(write_buffer_limits li
 
 // The one place where everything derived from state, queue and holds is computed.
 void stream_transport::update() noexcept {
-  const bool plain_input = holds_ == 0 && machine_.delivers_input() && !has(buffered) && !has_held_input();
-  const bool plain_output = machine_.takes_output() && queue_.empty();
+  const bool plain_input = holds_ == 0 && machine_.delivers_input() && !has(buffered) && !has_held_input() && options_->max_receive == 0;
+  const bool plain_output = machine_.takes_output() && queue_.empty() && !sends_file();
   attention_ = static_cast<std::uint8_t>((plain_input ? 0 : special_input) | (plain_output ? 0 : special_output));
   update_reading();
 }

@@ -6,9 +6,6 @@
 #include "thread_check.hpp"
 
 namespace sluice {
-namespace {
-constexpr duration longest_delay = std::chrono::hours(24 * 36525);  // a hundred years
-}
 
 timer::timer(scheduler& owner, detail::unique_function on_expiry)
     : event_node(&timer::expired), owner_(owner), on_expiry_(std::move(on_expiry)) {}
@@ -20,12 +17,12 @@ timer::~timer() {
 
 void timer::start(duration delay) {
   if (owner_.wrong_thread("timer::start")) return;
-  start_at(owner_.now() + std::clamp(delay, duration::zero(), longest_delay));
+  start_at(detail::later(owner_.now(), detail::bounded(delay)));
 }
 
 void timer::start_at(time_point deadline) {
   if (owner_.wrong_thread("timer::start_at")) return;
-  owner_.set_timer(*this, std::min(deadline, owner_.now() + longest_delay));
+  owner_.set_timer(*this, std::min(deadline, detail::later(owner_.now(), detail::longest_span)));
 }
 
 void timer::stop() noexcept {

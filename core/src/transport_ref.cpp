@@ -1,14 +1,14 @@
 #include <sluice/transport_ref.hpp>
 
-#include <sluice/stream_transport.hpp>
+#include <sluice/scheduler.hpp>
 
 namespace sluice {
 
 transport_ref::transport_ref(const transport& target) : table_(target.scheduler().slots_), slot_(target.slot()), id_(target.id()) {}
 
 transport* transport_ref::get() const noexcept {
-  stream_transport* const found = table_ ? table_->find(slot_, id_) : nullptr;
-  return found != nullptr && !found->machine_.is_over() ? found : nullptr;
+  detail::tenant* const found = table_ ? table_->find(slot_, id_) : nullptr;
+  return found != nullptr && !found->is_over() ? found->as_stream() : nullptr;
 }
 
 write_status transport_ref::write(const_bytes data) const {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <sluice/detail/job.hpp>
+#include <sluice/detail/time_span.hpp>
 
 #include "mailbox.hpp"
 
@@ -107,12 +108,11 @@ void worker_pool::join_ended() {
 }
 
 void worker_pool::end(std::chrono::milliseconds patience) noexcept {
-  constexpr std::chrono::milliseconds year = std::chrono::hours(24 * 365);
   drop_queued();
   {
     std::unique_lock lock(mutex_);
     const auto all_ended = [this] { return std::all_of(workers_.begin(), workers_.end(), [](const worker& one) { return one.ended; }); };
-    worker_ended_.wait_for(lock, std::clamp(patience, std::chrono::milliseconds(0), year), all_ended);
+    worker_ended_.wait_for(lock, bounded(patience), all_ended);
   }
   join_ended();
   for (worker& one : workers_) one.thread.detach();

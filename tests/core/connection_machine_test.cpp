@@ -240,7 +240,7 @@ std::string where(bool (connection_machine::*holds)() const noexcept) {
 
 TEST_CASE("the predicates hold in the states that they name") {
   CHECK(where(&connection_machine::is_closing) == "0000001111111");
-  CHECK(where(&connection_machine::takes_output) == "1110000000000");
+  CHECK(where(&connection_machine::takes_output) == "0110000000000");
   CHECK(where(&connection_machine::delivers_input) == "0101100100000");
   CHECK(where(&connection_machine::is_live) == "0111111111000");
   CHECK(where(&connection_machine::is_over) == "0000000000111");
@@ -249,4 +249,23 @@ TEST_CASE("the predicates hold in the states that they name") {
 TEST_CASE("each state has a name of its own") {
   for (const state one : states)
     for (const state other : states) CHECK((one == other) == (std::string(to_string(one)) == to_string(other)));
+}
+
+TEST_CASE("E10, P3 a connection of one way starts where the other way has ended, and ends by the same rules") {
+  using ways = connection_machine::ways;
+  connection_machine reader;
+  CHECK(reader.made(ways::input_only) == action::none);
+  CHECK(reader.current() == state::ended);
+  CHECK_FALSE(reader.takes_output());
+  CHECK(reader.delivers_input());
+  CHECK(reader.eof_seen() == action::deliver_eof);
+  CHECK(reader.eof_answered(true, true) == action::begin_close);
+
+  connection_machine writer;
+  CHECK(writer.made(ways::output_only) == action::none);
+  CHECK(writer.current() == state::peer_ended);
+  CHECK(writer.takes_output());
+  CHECK_FALSE(writer.delivers_input());
+  CHECK(writer.eof_seen() == action::none);
+  CHECK(writer.write_eof(true) == action::begin_close);
 }

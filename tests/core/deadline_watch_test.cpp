@@ -25,6 +25,27 @@ TEST_CASE("a connection without deadlines is not watched") {
   CHECK(deadline_watch(begin).next(begin, {}) == time_point::max());
 }
 
+TEST_CASE("C8 a limit below zero is none, and takes nothing from another one") {
+  stream_options options = with_idle(1s);
+  options.lifetime = -1h;
+  CHECK(deadline_watch::is_wanted(options));
+  CHECK_FALSE(deadline_watch::is_wanted(with_idle(-1s)));
+  deadline_watch watch(begin);
+  CHECK(watch.look(begin, options, {1, 0, false}) == verdict::fine);
+  CHECK(watch.next(begin, options) == begin + 125ms);
+}
+
+TEST_CASE("C8 limits beyond all bounds are a hundred years") {
+  stream_options options = with_idle(std::chrono::milliseconds::max());
+  options.first_byte_timeout = options.write_stall_timeout = options.lifetime = options.close_timeout = options.idle_timeout;
+  deadline_watch watch(begin);
+  CHECK(deadline_watch::is_wanted(options));
+  CHECK(watch.look(begin + 24h, options, {0, 0, true}) == verdict::fine);
+  CHECK(watch.next(begin + 24h, options) > begin + 24h * 365);
+  CHECK(watch.look(begin + 99 * 24h * 365, options, {1, 0, true}) == verdict::fine);
+  CHECK(watch.look(begin + 101 * 24h * 366, options, {2, 1, true}) == verdict::ask_to_end);
+}
+
 TEST_CASE("silence is measured from the look that saw the last byte") {
   const stream_options options = with_idle(80s);
   deadline_watch watch(begin);
@@ -86,4 +107,17 @@ TEST_CASE("without a close timeout a lifetime only asks") {
   CHECK(watch.look(begin + 61s, options, {}) == verdict::ask_to_end);
   CHECK(watch.look(begin + 99h, options, {}) == verdict::fine);
   CHECK(watch.next(begin + 99h, options) == time_point::max());
+}
+
+TEST_CASE("C8 a lifetime that is made longer when it is over takes the cut-off back") {
+  stream_options options;
+  options.lifetime = 60s;
+  options.close_timeout = 5s;
+  deadline_watch watch(begin);
+  CHECK(watch.look(begin + 60s, options, {1, 1, false}) == verdict::ask_to_end);
+  options.lifetime = 120s;
+  CHECK(watch.look(begin + 65s, options, {2, 2, false}) == verdict::fine);
+  CHECK(watch.next(begin + 65s, options) == begin + 120s);
+  CHECK(watch.look(begin + 120s, options, {3, 3, false}) == verdict::ask_to_end);
+  CHECK(watch.look(begin + 125s, options, {4, 4, false}) == verdict::lifetime_over);
 }

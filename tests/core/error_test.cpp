@@ -21,6 +21,6 @@ TEST_CASE("conditions group codes by the reaction they call for") {
 }
 
 TEST_CASE("every enumerator of errc has a message of its own") {
-  for (int value = static_cast<int>(errc::aborted); value <= static_cast<int>(errc::connect_failed); ++value)
+  for (int value = static_cast<int>(errc::aborted); value <= static_cast<int>(errc::bytes_reserved); ++value)
     CHECK(make_error_code(static_cast<errc>(value)).message() != "unknown error");
 }

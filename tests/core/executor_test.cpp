@@ -361,6 +361,22 @@ TEST_CASE("K4 a job that is given to a loop that is being destroyed is refused")
   CHECK(refused);
 }
 
+TEST_CASE("K4 a job that a connection_lost in the destructor of the loop wants to start is refused") {
+  testing::recording_protocol upper;
+  auto one = std::make_unique<loop>();
+  loop& raw = *one;
+  raw.on_error([](const error_event& event) { CHECK(event.source == error_source::leak); });
+  bool told = false;
+  upper.on_lost = [&](std::error_code) {
+    told = true;
+    CHECK_FALSE(raw.run_in_executor([] { FAIL("ran"); }, ignore));
+    CHECK_FALSE(raw.run_in_thread([] { FAIL("ran"); }, ignore));
+  };
+  start_null_channel(raw, borrow(upper));
+  one.reset();
+  CHECK(told);
+}
+
 TEST_CASE("K4 run_in_thread needs no thread of the pool") {
   loop one(with_threads(1));
   gate blocked;

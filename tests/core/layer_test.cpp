@@ -83,3 +83,34 @@ TEST_CASE("X6 output that a layer still held when the transport below was closed
   CHECK(upper.trace() == "made, " + lost_line(errc::closed));
   CHECK(peer.trace() == "made, data 32, eof, lost");
 }
+
+TEST_CASE("V5 a layer that is established before it stands on a transport is misuse, and goes on with its handshake") {
+  struct hasty final : layer {
+    hasty(sluice::scheduler& owner, protocol_ptr upper) : layer(owner, std::move(upper)) { established(); }
+  };
+  manual_scheduler scheduler;
+  std::vector<std::string> reports;
+  scheduler.on_error([&](const error_event& event) { reports.push_back(describe(event)); });
+  recording_protocol upper, peer;
+  auto early = std::make_unique<hasty>(scheduler, borrow(upper));
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].find("a layer was established before connection_made") != std::string::npos);
+  CHECK(upper.trace().empty());
+  auto made = memory::pair(scheduler, std::move(early), borrow(peer));
+  CHECK(upper.trace() == "made");
+  made.first.close();
+  scheduler.run_until_idle();
+}
+
+TEST_CASE("V5 a layer without a protocol above it is misuse, and ends the connection") {
+  manual_scheduler scheduler;
+  std::vector<std::string> reports;
+  scheduler.on_error([&](const error_event& event) { reports.push_back(describe(event)); });
+  recording_protocol peer;
+  memory::pair(scheduler, std::make_unique<layer>(scheduler), borrow(peer));
+  scheduler.run_until_idle();
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].find("a layer was established without a protocol above it") != std::string::npos);
+  CHECK(peer.is_lost());
+  CHECK(scheduler.open_transports() == 0);
+}

@@ -100,6 +100,22 @@ TEST_CASE("X8 an error hook that throws is caught, and the next error reaches it
   CHECK(reports == 2);
 }
 
+TEST_CASE("X8 an error hook may replace itself, and what it captured lives until it returns") {
+  testing::manual_scheduler owner;
+  std::vector<std::string> calls;
+  const auto token = std::make_shared<int>(7);
+  owner.on_error([&owner, &calls, token](const error_event& event) {
+    owner.on_error([&calls](const error_event& next) { calls.push_back("second: " + std::string(next.what)); });
+    CHECK(token.use_count() == 2);
+    calls.push_back("first: " + std::string(event.what));
+    if (*token == 7) owner.report_misuse(0, "from inside");
+  });
+  owner.report_misuse(0, "one");
+  owner.report_misuse(0, "two");
+  CHECK(calls == std::vector<std::string>{"first: one", "second: from inside", "second: two"});
+  CHECK(token.use_count() == 1);
+}
+
 TEST_CASE("a report is described in one line: which transport, what kind, what happened") {
   CHECK(describe({error_source::misuse, 12, errc::misuse, nullptr, "write after write_eof"}) ==
         "sluice: transport 12: misuse: write after write_eof: " + make_error_code(errc::misuse).message());
@@ -154,4 +170,26 @@ TEST_CASE("L14 a scheduler that ends tells each open protocol once and drops wha
   owner.reset();
   CHECK(upper.trace() == "made, lost sluice:1");
   CHECK(errors.lines.size() == 1);
+}
+
+TEST_CASE("L14 a protocol that always connects again comes to an end with its scheduler") {
+  auto owner = std::make_unique<testing::manual_scheduler>();
+  testing::manual_scheduler& raw = *owner;
+  error_log errors(raw);
+  int lost = 0;
+  struct stubborn final : protocol {
+    stubborn(scheduler& home, int& times) : home_(home), times_(times) {}
+    void data_received(const_bytes) override {}
+    void connection_lost(std::error_code) override {
+      ++times_;
+      start_null_channel(home_, std::make_unique<stubborn>(home_, times_));
+    }
+    scheduler& home_;
+    int& times_;
+  };
+  start_null_channel(raw, std::make_unique<stubborn>(raw, lost));
+  owner.reset();
+  CHECK(lost == 1);
+  REQUIRE(errors.lines.size() == 2);
+  CHECK(errors.lines[1].find("connection_lost: sluice: nothing starts on a scheduler that is being destroyed") != std::string::npos);
 }

@@ -2,6 +2,7 @@
 
 #include <sluice/loop.hpp>
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -99,6 +100,18 @@ TEST_CASE("an endpoint goes to the row of its scheme, with what it was asked for
   CHECK_FALSE(attempt.in_progress());
 }
 
+TEST_CASE("a table says which schemes have servers") {
+  notes log;
+  scheme_table table;
+  table.add("both", log.listen("both"), log.connect("both"));
+  table.add("client", {}, log.connect("client"));
+  table.add_layer("layer", "client", log.wrap("layer"));
+  CHECK(table.can_listen("both://host:1"));
+  CHECK_FALSE(table.can_listen("client:path"));
+  CHECK_FALSE(table.can_listen("layer:path"));
+  CHECK(refusal([&] { static_cast<void>(table.can_listen("nope:")); }).find("is not a scheme") != std::string::npos);
+}
+
 TEST_CASE("a table is a value: rows that are added to a copy stay there") {
   notes log;
   scheme_table table;
@@ -107,6 +120,30 @@ TEST_CASE("a table is a value: rows that are added to a copy stay there") {
   copy.add("two", log.listen("two"), {});
   CHECK(table.names() == "one");
   CHECK(copy.names() == "one, two");
+}
+
+TEST_CASE("a layer that options put in stands below those that are added later, and is asked for each endpoint") {
+  notes log;
+  scheme_table table;
+  table.add("one", log.listen("one"), log.connect("one"));
+  table.add_options("one", log.wrap("options"));
+  table.add_layer("over", "one", log.wrap("layer"));
+  CHECK(table.names() == "one, over");
+  table.listen(log.scheduler, "over://h:1?x=y", log.factory());
+  CHECK(log.asked == lines{"layer wraps for a server one://h:1?x=y", "options wraps for a server one://h:1?x=y",
+                           "one listens at one://h:1?x=y", "options is made", "layer is made", "the protocol is made"});
+  log.asked.clear();
+  const connecting attempt = table.connect(log.scheduler, "one:path", log.factory(), {});
+  CHECK(log.asked.front() == "options wraps for a client one:path");
+}
+
+TEST_CASE("options go to a scheme of streams that is there") {
+  notes log;
+  scheme_table table;
+  table.add_datagrams("datagrams",
+                      [](loop&, const endpoint&, datagram_protocol_ptr) -> datagram_transport& { throw std::bad_function_call(); }, {});
+  CHECK_THROWS_AS(table.add_options("one", log.wrap("options")), std::invalid_argument);
+  CHECK_THROWS_AS(table.add_options("datagrams", log.wrap("options")), std::invalid_argument);
 }
 
 TEST_CASE("an unknown scheme is refused with the names of those that are known") {
@@ -169,6 +206,35 @@ TEST_CASE("what the row below refuses is told about the text that the user wrote
   table.add_layer("safe", "wire", log.wrap("safe"));
   CHECK(refusal([&] { table.listen(log.scheduler, "safe://h:77", log.factory()); }) ==
         "endpoint \"safe://h:77\": \"77\" at 9 is not to my taste; expected another");
+}
+
+TEST_CASE("a scheme of datagrams is opened and connected to, and says so where a stream is wanted") {
+  notes log;
+  scheme_table table;
+  table.add("wire", log.listen("wire"), log.connect("wire"));
+  const auto noting = [&log](const std::string& what) {
+    return [&log, what](loop&, const endpoint& at, const datagram_protocol_ptr&) -> datagram_transport& {
+      log.asked.push_back(what + ' ' + at.to_string());
+      throw std::logic_error("there is none");
+    };
+  };
+  table.add_datagrams("post", noting("opens"), noting("connects to"));
+  table.add_datagrams("box", noting("opens"), {});
+  CHECK(table.carries_datagrams("post:x"));
+  CHECK_FALSE(table.carries_datagrams("wire:x"));
+  CHECK_THROWS_AS(table.open_datagrams(log.scheduler, "post:x", nullptr), std::logic_error);
+  CHECK_THROWS_AS(table.connect_datagrams(log.scheduler, "post:y", nullptr), std::logic_error);
+  CHECK(log.asked == lines{"opens post:x", "connects to post:y"});
+  CHECK(refusal([&] { table.listen(log.scheduler, "post:x", {}); }) ==
+        "endpoint \"post:x\": \"post\" at 0 carries datagrams; expected a scheme of a stream");
+  CHECK(refusal([&] { (void)table.connect(log.scheduler, "post:x", {}); }) ==
+        "endpoint \"post:x\": \"post\" at 0 carries datagrams; expected a scheme of a stream");
+  CHECK(refusal([&] { table.open_datagrams(log.scheduler, "wire:x", nullptr); }) ==
+        "endpoint \"wire:x\": \"wire\" at 0 carries a stream; expected a scheme of datagrams");
+  CHECK(refusal([&] { table.connect_datagrams(log.scheduler, "box:x", nullptr); }) ==
+        "endpoint \"box:x\": \"box\" at 0 cannot be connected to; it is for opening only");
+  CHECK_THROWS_WITH_AS(table.add_layer("safe", "post", log.wrap("safe")), "scheme \"safe\" stands on \"post\", which carries datagrams",
+                       std::invalid_argument);
 }
 
 TEST_CASE("a name is taken once, and a layer needs something to stand on") {

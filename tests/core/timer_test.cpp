@@ -2,6 +2,7 @@
 
 #include <sluice/testing/manual_scheduler.hpp>
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -51,6 +52,15 @@ TEST_CASE("K3 a negative delay is no delay, and one beyond all bounds is a hundr
   CHECK(past.deadline() == clock.now());
   CHECK(future.deadline() == clock.now() + std::chrono::hours(24 * 36525));
   CHECK(at_end.deadline() == future.deadline());
+  at_end.start(std::chrono::milliseconds::max());
+  past.start(std::chrono::hours::min());
+  CHECK(past.deadline() == clock.now());
+  CHECK(at_end.deadline() == future.deadline());
+  at_end.start(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN()));
+  CHECK(at_end.deadline() == future.deadline());
+  clock.advance(duration::max());
+  future.start(1s);
+  CHECK(future.deadline() == time_point::max());
 }
 
 TEST_CASE("starting a running timer moves it, and stopping one that is not running does nothing") {

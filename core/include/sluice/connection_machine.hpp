@@ -40,9 +40,16 @@ class connection_machine {
     release        ///< Call the channel's `release`.
   };
 
+  /// Which ways bytes can go at all. A connection that has one way only starts where the other one has ended, and ends by the same rules.
+  enum class ways : std::uint8_t {
+    both,
+    input_only,  ///< Starts as `ended`: the peer's end of input always closes it (rule E10).
+    output_only  ///< Starts as `peer_ended`: `write_eof()` closes it (rule P3).
+  };
+
   state current() const noexcept { return state_; }
 
-  action made() noexcept;                                          ///< `connection_made` was delivered.
+  action made(ways has = ways::both) noexcept;                     ///< `connection_made` is about to be delivered.
   action eof_seen() noexcept;                                      ///< The peer's end of input is to be delivered now.
   action eof_answered(bool keep_open, bool queue_empty) noexcept;  ///< What `eof_received` returned.
   action write_eof(bool queue_empty) noexcept;                     ///< The user ends the output.
@@ -61,11 +68,13 @@ class connection_machine {
   /// From the first close, abort, fatal or write error on (rule C3).
   bool is_closing() const noexcept { return state_ >= state::flushing; }
   /// `write` takes bytes.
-  bool takes_output() const noexcept { return state_ <= state::peer_ended; }
+  bool takes_output() const noexcept { return state_ == state::open || state_ == state::peer_ended; }
   /// The user has ended the output and not closed: a further `write` is misuse (rule W4).
   bool output_was_ended() const noexcept { return state_ >= state::ending && state_ <= state::both_ended; }
   /// Received bytes go to the protocol.
-  bool delivers_input() const noexcept;
+  bool delivers_input() const noexcept {
+    return state_ == state::open || state_ == state::ending || state_ == state::ended || state_ == state::draining;
+  }
   /// The protocol has been told of the connection and not yet of its loss.
   bool is_live() const noexcept { return state_ >= state::open && state_ <= state::finishing; }
   /// A callback may no longer be made.

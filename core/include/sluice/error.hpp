@@ -35,7 +35,11 @@ enum class errc {
   lifetime_over,       ///< The connection lasted longer than `stream_options::lifetime` and did not end when asked to.
   memory_budget,       ///< All connections together hold back more than `scheduler::set_memory_budget` allows.
   descriptors_lost,    ///< Descriptors that the peer passed could not be received; see `local::take_descriptor`.
-  connect_failed       ///< Several addresses were tried and failed for different reasons; `result::detail()` names each with its own.
+  connect_failed,      ///< Several addresses were tried and failed for different reasons; `result::detail()` names each with its own.
+  message_truncated,   ///< A datagram was longer than the receiver's limit, and not delivered.
+  not_a_file,          ///< `send_file` was given something that is no regular file.
+  file_too_short,      ///< A file ends before the range that was to be sent; see `transport::send_file`.
+  bytes_reserved       ///< The medium keeps bytes for itself that the protocol cannot do without; see `protocol::needs_every_byte`.
 };
 
 /// Category of `errc`; its name is "sluice".

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,7 +30,27 @@ struct peer_credentials {
   unsigned user = 0;
   unsigned group = 0;
 };
-/// Name of the kind of transport: "tcp", "unix", "memory", ….
+/// How fast a medium of fixed speed carries bytes: a serial line. Queues in front of it are bounded in time by it, instead of in bytes.
+struct line_speed {
+  /// As set at the moment; above 0.
+  double bytes_per_second = 0;
+
+  /// How long the medium takes for so many bytes.
+  std::chrono::nanoseconds time_for(std::size_t bytes) const noexcept {
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(bytes) * 1e9 / bytes_per_second));
+  }
+  /// How many whole bytes pass in `span`; at least 1, so that a bound made of it lets something through.
+  std::size_t bytes_in(std::chrono::nanoseconds span) const noexcept {
+    const double bytes = bytes_per_second * static_cast<double>(span.count()) / 1e9;
+    return bytes < 1 ? 1 : static_cast<std::size_t>(bytes);
+  }
+};
+/// Bytes that a medium keeps for itself and does not carry as data: those of flow control by XON/XOFF on a serial line. Not answered where every
+/// byte passes.
+struct reserved_bytes {
+  std::string values;  ///< One character for each.
+};
+/// Name of the kind of transport: "tcp", "unix", "memory", "serial", ….
 struct transport_kind {
   std::string value;
 };

@@ -23,22 +23,27 @@ class layer : public protocol, public stream_transport {
   layer(sluice::scheduler& owner, protocol_ptr upper);
   ~layer() override;
 
+  /// True: what a layer makes of bytes may be any. One that makes text, or leaves them as they are, overrides it.
+  bool needs_every_byte() const noexcept override { return true; }
   bool can_write_eof() const override { return lower_ != nullptr && lower_->can_write_eof(); }
 
  protected:
   /// The transport below. Valid from `connection_made` until `connection_lost` returns.
   transport& lower() const noexcept { return *lower_; }
 
-  /// The handshake is done: the upper protocol gets `connection_made`. Call it once, from a callback of the transport below or a timer.
-  void established();
-  /// True once `established()` was called.
-  bool is_established() const noexcept { return state() != connection_machine::state::connecting; }
-  /// The layer cannot go on, in its handshake or later: both sides end with `error`, what the upper protocol wrote is dropped.
-  void fail(std::error_code error);
+  /// The handshake is done: the upper protocol gets `connection_made`. Call it once, from a callback of the transport below or a timer. It
+  /// comes too late, and does nothing, if this layer or the transport below was closed, aborted or has failed since `connection_made`.
+  /// `paused`: reading is paused then, as if the upper protocol had asked for it before.
+  void established(bool paused = false);
+  /// True once `established()` has made the upper protocol, for ever.
+  bool is_established() const noexcept { return has(protocol_told); }
+  /// The layer cannot go on, in its handshake or later: both sides end with `error`, what the upper protocol wrote is dropped. With
+  /// `close_kind::graceful`, which is for the handshake, the transport below still sends what the layer wrote: a last word about the failure.
+  void fail(std::error_code error, close_kind below = close_kind::abort);
 
   /// The transport below is made. The default is `established()`. An override keeps the base's first line: `layer::attach(below)`.
   void connection_made(transport& below) override;
-  void attach(transport& below) noexcept { lower_ = &below; }
+  void attach(transport& below) noexcept;
 
   void data_received(const_bytes data) override;
   eof eof_received() override;
@@ -66,11 +71,14 @@ class layer : public protocol, public stream_transport {
   friend class stream_transport;
   void park(std::unique_ptr<detail::retired_protocols> old, protocol_ptr upper) noexcept;
   void end_parked(std::error_code reason);
+  bool comes_too_late() const noexcept;
+  void flush_below();
 
   transport* lower_ = nullptr;
   std::unique_ptr<detail::retired_protocols> parked_;  // until established: who is told if that fails
   protocol_ptr upper_;                                 // until established
   bool lower_paused_ = false;
+  bool was_closing_ = false;  // the transport below, when it was attached
 };
 
 /// A factory that puts a layer of type `Layer`, made from the scheduler, the upper protocol and `args`, in front of what `upper` makes.

@@ -24,6 +24,15 @@ class mailbox;
 
 struct loop_options {
   executor_options executor;
+  /// Connections over TCP and Unix sockets move their bytes through libuv's own streams, and not through a descriptor that `uv_poll`
+  /// watches: the default where there is no poll. The contract is the same but for what those streams cannot do: a reset by the peer is not
+  /// noticed while nothing is read (rules R7, E11), `stream_options::report_hangup_while_paused` has no effect, and no descriptors are
+  /// passed (rule P7).
+#ifdef _WIN32
+  bool portable_streams = true;
+#else
+  bool portable_streams = false;
+#endif
 };
 
 /// The scheduler that libuv drives: one thread, its descriptors, timers, signals, and the ways in from other threads.
@@ -95,6 +104,9 @@ class loop final : public scheduler {
   /// Once the last loop's handler is gone, the signal does again what it does by default; SIGPIPE is ignored. False if there is none here.
   bool remove_signal(int number);
 
+  /// As in the options.
+  bool portable_streams() const noexcept;
+
   /// Reading them costs nothing; hides `scheduler::counters`, whose values are in it.
   loop_counters counters() const noexcept;
 
@@ -104,6 +116,7 @@ class loop final : public scheduler {
 
  private:
   friend class detail::executor;
+  friend class stream_transport;
   struct impl;
 
   void deferred_pending() override;
@@ -113,7 +126,6 @@ class loop final : public scheduler {
   executor_job start_job(std::shared_ptr<detail::job> work, job_lane lane);
   executor_job start_in_thread(std::shared_ptr<detail::job> work);
   bool is_foreign(const char* call) const noexcept;
-  void print_what_cannot_be_thrown() noexcept;
 
   std::unique_ptr<impl> impl_;
 };

@@ -149,6 +149,15 @@ class option_table : private detail::option_table_base {
     return *this;
   }
 
+  /// As `custom`, but may be given many times: each is set in turn.
+  template <std::predicate<Options&, std::string_view> Set>
+  option_table& customs(std::string_view name, std::string_view expected, Set use) {
+    add(
+        name, std::string(expected), [use](void* options, std::string_view text) { return use(*static_cast<Options*>(options), text); },
+        repetition::allowed);
+    return *this;
+  }
+
   /// Sets in `into` what the endpoint gives and leaves the rest as it is. An option that is not in the table, that is given twice or whose value is
   /// malformed is refused: throws `bad_endpoint`, or sets `error` and returns false, and `into` is as before.
   void apply(const endpoint& from, Options& into) const {

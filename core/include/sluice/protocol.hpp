@@ -62,6 +62,10 @@ class protocol {
   /// The program wants this connection to end soon. Never after closing began.
   virtual shutdown_action shutting_down();
 
+  /// Its bytes may have any value, so that none can be missed: a medium that keeps some for itself (`info<reserved_bytes>()`) is refused,
+  /// with `errc::bytes_reserved`, when it is to run there. False, the default, is for text and for who passes bytes on and cannot know.
+  virtual bool needs_every_byte() const noexcept;
+
   /// Last call of all; exactly one for each `connection_made`, unless the protocol was replaced. An empty `reason` is an orderly end
   /// (rule X6). Calls on the transport are still legal in here and do nothing.
   virtual void connection_lost(std::error_code reason);
@@ -94,13 +98,14 @@ class buffered_protocol : public protocol {
 };
 
 namespace detail {
-// Deletes the protocol only if it was handed over, not if it was lent.
+// Deletes the protocol, of whatever kind, only if it was handed over, not if it was lent.
 class protocol_deleter {
  public:
   explicit protocol_deleter(bool owned = true) noexcept : owned_(owned) {}
   template <typename T>
   protocol_deleter(std::default_delete<T>) noexcept : owned_(true) {}
-  void operator()(protocol* object) const noexcept {
+  template <typename T>
+  void operator()(T* object) const noexcept {
     if (owned_) delete object;
   }
   bool owned() const noexcept { return owned_; }

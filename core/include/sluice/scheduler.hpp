@@ -28,10 +28,15 @@
 
 namespace sluice {
 
+class datagram_transport;
 class stream_transport;
 class transport;
 struct shutdown_report;
 struct stream_options;
+
+namespace detail {
+class datagram_cork;
+}
 
 using duration = std::chrono::nanoseconds;
 /// Points in time of a scheduler's clock: monotonic, and comparable only within one scheduler.
@@ -42,7 +47,7 @@ enum class error_source {
   callback,   ///< A protocol's callback threw; its connection is being aborted, unless it was a flow-control callback (rules X1–X3).
   scheduled,  ///< A function given to `call_soon`, `post`, `run_in_executor`, a timer or a signal threw.
   misuse,     ///< A call that the documentation forbids.
-  accept,     ///< A server could not accept; once per episode.
+  accept,     ///< A server could not accept, once per episode, or a successor has failed.
   factory,    ///< A protocol factory threw or returned null; the connection was closed (rule L15).
   leak,       ///< A transport was still open when its scheduler was destroyed (rule L14).
   shutdown,   ///< Transports were still open at the deadline of a `shutdown`.
@@ -95,7 +100,7 @@ class scheduler {
   /// `pause_writing`. Inside a turn it changes nothing.
   [[nodiscard]] class cork_guard cork();
 
-  /// Replaces the error hook. A handler that throws is caught and printed on standard error (rule X8).
+  /// Replaces the error hook, also from inside it. A handler that throws is caught and printed on standard error (rule X8).
   void on_error(error_handler handler);
   void on_error(stop_and_rethrow_t);
   /// Calls the error hook; for writers of transports, servers and drivers.
@@ -111,11 +116,13 @@ class scheduler {
   const scheduler_counters& counters() const noexcept { return counters_; }
   /// Transports and layers that are not given back yet, lingering ones included.
   std::size_t open_transports() const noexcept { return slots_->used(); }
-  /// Calls `visit` for each of them in no particular order. `visit` may close and abort, not start.
+  /// Calls `visit` for each of them that is a stream, in no particular order. `visit` may close and abort, not start.
   void for_each_transport(const std::function<void(transport&)>& visit);
+  /// As above, for each that carries datagrams.
+  void for_each_datagram_transport(const std::function<void(datagram_transport&)>& visit);
 
-  /// Limits what all connections together hold back: output that waits to be sent and input that waits to be delivered, in pieces of 16 KiB,
-  /// but not what protocols keep themselves. Above `bytes` servers pause accepting; each time that the use grows by another sixteenth,
+  /// Limits what all connections together hold back: output that waits to be sent and input that waits to be delivered, in pieces of 16
+  /// KiB, but not what protocols keep themselves. Above `bytes` servers pause accepting; each time that the use grows by another sixteenth,
   /// reading is held (`hold::memory_budget`, rule R12) for the connections that hold back most; at three quarters all of it is taken back.
   /// Each step is counted and reported to the error hook. 0, as at first, is no limit. A connection that only writes is bounded by
   /// `stream_options::max_write_buffer`.
@@ -153,7 +160,8 @@ class scheduler {
   time_point next_deadline() const noexcept { return time_point(duration(timers_.earliest().deadline)); }
   void rethrow_stored();
   /// To be called first by the destructor of each driver: every open transport's protocol gets `connection_lost(errc::aborted)`, all handles
-  /// are told to go, and what was open is reported as one leak (rule L14).
+  /// are told to go, and what was open is reported as one leak (rule L14). Under `stop_and_rethrow` an error that was not thrown yet, and
+  /// those that follow, are printed on standard error, as nothing is driven any more that could throw them.
   void close_all();
   /// The calling thread is the scheduler's from now on; for drivers that are made in one thread and run in another.
   void adopt_thread() noexcept { thread_ = std::this_thread::get_id(); }
@@ -162,9 +170,11 @@ class scheduler {
 
  private:
   friend class stream_transport;
+  friend class datagram_transport;
   friend class layer;
   friend class timer;
   friend class transport_ref;
+  friend class datagram_transport_ref;
   friend class detail::attachment;
   friend class detail::resource;
   friend class read_guard;
@@ -199,8 +209,8 @@ class scheduler {
   }
   void end_turn() noexcept {
     if (cork_.record_count() != 0) flush_cork();
-    if (retiring_) [[unlikely]]
-      destroy_retired();
+    if (ends_rarely_) [[unlikely]]
+      end_turn_rarely();
   }
   // What a read wrote lies in the memory of the next read, which may come in the same turn: posted functions share one.
   void leave_read() noexcept {
@@ -209,25 +219,28 @@ class scheduler {
     leave_turn();
   }
   void flush_cork() noexcept;
+  void end_turn_rarely() noexcept;
   void destroy_retired() noexcept;
 
   void add(detail::resource& held) noexcept;
   void remove(detail::resource& held) noexcept;
 
-  void retire(stream_transport& ended) noexcept;
+  void retire(detail::event_node& ended) noexcept;
   void retire(std::unique_ptr<detail::retired_protocols> replaced) noexcept;
-  void unretire(stream_transport& gone) noexcept;
+  void unretire(detail::event_node& gone) noexcept;
   void rethrow_later(const error_event& event) noexcept;
+  void print_what_cannot_be_thrown() noexcept;
   bool wrong_thread(const char* call) const noexcept;  // src/thread_check.hpp
   bool is_wrong_thread(const char* call) const noexcept;
 
   unsigned depth_ = 0;
-  bool retiring_ = false;  // something is to be destroyed at the end of the turn
+  bool ends_rarely_ = false;  // datagrams are to be sent, or something destroyed, at the end of the turn
   bool closing_all_ = false;
   bool rethrow_ = false;
   misuse_action misuse_ = misuse_action::report;
   detail::cork cork_;
   detail::chunk_pool pool_;
+  std::unique_ptr<detail::datagram_cork> datagram_cork_;  // once there are datagrams
   scheduler_counters counters_;
   detail::slot_table_ptr slots_;
   detail::local_ptr<const stream_options> default_options_;
@@ -246,7 +259,7 @@ class scheduler {
   std::uint32_t resource_round_ = 0;
   std::unique_ptr<ending> ending_;
   std::unique_ptr<memory_budget> memory_budget_;
-  error_handler on_error_;
+  std::shared_ptr<const error_handler> on_error_;  // shared with the call that is running, which may replace it
   std::exception_ptr stored_;
   std::thread::id thread_ = std::this_thread::get_id();
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <system_error>
 
 #include <sluice/bytes.hpp>
+#include <sluice/channel.hpp>
 #include <sluice/connection_machine.hpp>
 #include <sluice/detail/chunk.hpp>
 #include <sluice/detail/event_node.hpp>
@@ -39,28 +41,6 @@ class send_result {
   const std::error_category* category_ = nullptr;
 };
 
-/// How a channel is asked to end.
-enum class close_kind : std::uint8_t {
-  graceful,  ///< All output was taken; tell the peer the end.
-  abort,     ///< End at once.
-  reset      ///< End at once, and so that the peer sees a reset where the medium has one.
-};
-
-/// Whether a channel has done what it was asked to, or will say so later.
-enum class progress : std::uint8_t {
-  done,
-  pending
-};
-
-/// Why the engine does not deliver input at the moment; several may hold at once (rule R12).
-enum class hold : std::uint8_t {
-  user = 1,            ///< `pause_reading`.
-  write_pressure = 2,  ///< `pause_writing` was answered by `backpressure::hold_reading` (rule F17).
-  memory_budget = 4,   ///< The loop's memory budget is used up.
-  coupling = 8,        ///< The sink that this source is coupled to is above its mark.
-  switching = 16       ///< A protocol switch is about to take effect.
-};
-
 /// Settings that many connections share, as those of one server do; copying it copies a pointer. One thread only.
 using shared_stream_options = detail::local_ptr<const stream_options>;
 
@@ -74,7 +54,9 @@ using shared_stream_options = detail::local_ptr<const stream_options>;
 class stream_transport : public transport, private detail::event_node {
  public:
   /// Hands a channel over to its scheduler, which owns it from now on, and delivers `connection_made` before returning. If that throws,
-  /// the transport is closing with `errc::protocol_threw` (rule X2). Both pointers must not be null (`std::invalid_argument`).
+  /// the transport is closing with `errc::protocol_threw` (rule X2). Both pointers must not be null (`std::invalid_argument`). Throws
+  /// `std::system_error` (`errc::closed`) once the scheduler's destructor has begun, so that a protocol that always connects again comes to
+  /// an end (rule L14).
   static transport& start(std::unique_ptr<stream_transport> channel, protocol_ptr upper);
 
   ~stream_transport() override;
@@ -82,6 +64,7 @@ class stream_transport : public transport, private detail::event_node {
   using transport::write;
   write_status write(const_bytes data) final;
   write_status writev(std::span<const const_bytes> parts) final;
+  std::error_code send_file(descriptor file, std::uint64_t offset, std::uint64_t count, send_file_handler done) final;
   std::error_code write_eof() final;
   bool can_write_eof() const override { return false; }
   void flush() final;
@@ -93,10 +76,11 @@ class stream_transport : public transport, private detail::event_node {
   std::error_code closing_reason() const final;
   void pause_reading() final;
   void resume_reading() final;
+  void hold_for_sink(bool on) final;
   bool is_reading() const final;
   std::error_code set_write_buffer_limits(write_buffer_limits limits) final;
   watermarks get_write_buffer_limits() const final { return options_->write_buffer; }
-  std::size_t get_write_buffer_size() const final { return queue_.size() + corked(); }
+  std::size_t get_write_buffer_size() const final { return queue_.size() + corked() + unread_of_file(); }
   std::error_code set_options(const stream_options& options) final;
   const stream_options& options() const final { return *options_; }
   std::error_code set_protocol(protocol_ptr next, const_bytes unread = {}) final;
@@ -132,6 +116,9 @@ class stream_transport : public transport, private detail::event_node {
   /// For channels that send the chunks of `send_later` by themselves: the next `n` bytes are gone.
   void output_drained(std::size_t n);
 
+  /// What the channel has not taken is dropped, the bytes of this turn included, and the connection goes on; may call `resume_writing`.
+  void discard_output();
+
   /// The medium failed in a way that ends both directions. The first failure is the one that the protocol hears of (rule C7).
   void failed(std::error_code error);
   /// The goodbye that `begin_close` left pending has been said.
@@ -141,9 +128,15 @@ class stream_transport : public transport, private detail::event_node {
 
   /// Input is wanted now: a read loop asks before each further read.
   bool wants_input() const noexcept { return has(channel_reading); }
-  /// Input is wanted, and `receive_buffer` returns the scheduler's memory without asking anybody: for a channel that has a shorter way then.
+  /// Input is wanted, and `receive_buffer` returns the scheduler's memory without asking anybody: for a channel that has a shorter way
+  /// then.
   bool input_is_plain() const noexcept { return (attention_ & special_input) == 0; }
-  bool has_queued_output() const noexcept { return !queue_.empty(); }
+  /// `ready_to_send` has something to do: bytes are queued, or a file that `send_from_file` takes.
+  bool has_queued_output() const noexcept { return !queue_.empty() || has(file_waits); }
+  /// A file is being sent, so that nothing else can be written (rule H1).
+  bool sends_file() const noexcept { return has(sending_file); }
+  /// What the protocol says of itself; see `protocol::needs_every_byte`.
+  bool protocol_needs_every_byte() const noexcept { return protocol_ != nullptr && protocol_->needs_every_byte(); }
   /// The peer's end of input was reported.
   bool input_ended() const noexcept { return has(peer_done); }
 
@@ -159,20 +152,38 @@ class stream_transport : public transport, private detail::event_node {
   /// Output is waiting. Either call `ready_to_send` when `send` could take more, or send `newly_queued` (what was added since the last
   /// call; may be empty; valid until `output_drained` has covered it) and report it by `output_drained`; always the same way.
   virtual void send_later(std::span<const const_bytes> newly_queued) = 0;
+  /// As `send`, for at most `most` bytes of an open file from `offset` on, where the medium can take them from there: only called while
+  /// nothing is queued. No byte taken is "not now": `ready_to_send` has to be called as for `send_later`. `errc::file_too_short` where the
+  /// file has no more. The default, `errc::not_supported`, makes the engine read the file and call `send`.
+  virtual send_result send_from_file(int file, std::uint64_t offset, std::size_t most);
   /// All output was taken: tell the peer the end of it. Called once, where `can_write_eof()`.
   virtual std::error_code shutdown_output();
   /// Say goodbye. `pending`: call `closed()` when it is said. May be called a second time, with `abort` or `reset`, before that.
   virtual progress begin_close(close_kind kind) = 0;
+  /// How long a graceful close may take from now on, asked when it begins; 0 is for ever. The default is `stream_options::close_timeout`: a
+  /// medium whose speed is known can tell from what is left.
+  virtual std::chrono::milliseconds close_time() const noexcept;
   /// After `connection_lost`: give the handle back. `pending`: call `released()` when it is given.
   virtual progress release() = 0;
   /// Giving the handle back with unread input would destroy output on its way: keep it for `stream_options::linger` (rule C6).
   virtual bool lingers() const;
   /// What waits in the channel for its place among the queued bytes and is not bytes, in bytes' worth: flow control counts both together.
   virtual std::size_t queued_beside_bytes() const noexcept;
+  /// Which ways bytes can go, for the whole life of the channel: `start_reading` is never called where there is no input, `send` never where
+  /// there is no output, and a write there is misuse.
+  virtual connection_machine::ways ways() const noexcept;
   /// Answer what this kind of transport knows, see info.hpp.
   void describe(info_query& query) const override;
 
   std::uint32_t slot() const noexcept final { return slot_; }
+  void add(end_watch& added) final;
+  void terminate(std::error_code reason) noexcept final;
+  bool is_over() const noexcept final { return machine_.is_over(); }
+  bool has_owner() const noexcept final { return has(in_layer); }
+  std::size_t kept_bytes() const noexcept final;
+  bool is_held_for_memory() const noexcept final { return (holds_ & static_cast<std::uint8_t>(hold::memory_budget)) != 0; }
+  void hold_for_memory(bool on) final { set_hold(hold::memory_budget, on); }
+  transport* as_stream() noexcept final { return this; }
 
   friend class layer;
   friend class sluice::scheduler;
@@ -180,18 +191,21 @@ class stream_transport : public transport, private detail::event_node {
 
   struct pending_switch;
   struct rare_state;
+  struct outgoing_file;
   enum flag : std::uint16_t {
-    channel_reading = 1,    // the channel was told to read
-    peer_done = 2,          // the peer's end of input was reported
-    into_protocol = 4,      // the buffer of the read under way is the protocol's
-    owns_protocol = 8,      // protocol_ is deleted, not only lent
-    in_layer = 16,          // owned by the transport below
-    misuse_told = 32,       // a write after write_eof was reported (rule W4)
-    buffered = 64,          // protocol_ is a buffered_protocol
-    in_retired_list = 128,  // the scheduler looks after it at the end of the turn
-    registered = 256,       // has a slot
-    shutdown_asked = 512,   // shut_down() was called (rule L17)
-    shutdown_told = 1024    // shutting_down() was called
+    channel_reading = 1,   // the channel was told to read
+    peer_done = 2,         // the peer's end of input was reported
+    into_protocol = 4,     // the buffer of the read under way is the protocol's
+    owns_protocol = 8,     // protocol_ is deleted, not only lent
+    in_layer = 16,         // owned by the transport below
+    misuse_told = 32,      // a write after write_eof was reported (rule W4)
+    buffered = 64,         // protocol_ is a buffered_protocol
+    sending_file = 128,    // rare_->file has bytes that were not taken
+    registered = 256,      // has a slot
+    shutdown_asked = 512,  // shut_down() was called (rule L17)
+    shutdown_told = 1024,  // shutting_down() was called
+    protocol_told = 2048,  // connection_made() was called
+    file_waits = 4096      // for the channel to take it, without being read here
   };
   static constexpr std::uint8_t special_input = 1;  // bits of attention_; neither: nothing special is going on
   static constexpr std::uint8_t special_output = 2;
@@ -203,20 +217,23 @@ class stream_transport : public transport, private detail::event_node {
   void make_connection(bool closing = false);
 
   mutable_bytes special_receive_buffer(std::size_t hint);
+  mutable_bytes shared_receive_buffer() const noexcept;
   mutable_bytes protocol_buffer(std::size_t hint);
   void received_specially(std::size_t n);
   void deliver(const_bytes data);
   void deliver_once(const_bytes& data);
   void fill_protocol_buffer(const_bytes& data);
   void deliver_held();
+  void deliver_held_load();
+  void fill_from_held();
+  std::size_t take_held(mutable_bytes to) noexcept;
   void keep(const_bytes data) noexcept;
-  void keep_in_front(const_bytes data) noexcept;
   void discard_lingering(std::size_t n);
   void deliver_eof();
   bool may_deliver_eof() const noexcept;
   bool may_deliver() const noexcept { return holds_ == 0 && machine_.delivers_input(); }
+  bool may_be_held() const noexcept;
   bool has_held_input() const noexcept;
-  std::size_t kept_bytes() const noexcept;
 
   write_status write_otherwise(const_bytes data);
   write_status write_specially(std::span<const const_bytes> parts);
@@ -232,8 +249,20 @@ class stream_transport : public transport, private detail::event_node {
   void send_corked_parts(detail::cork::record& record) noexcept;
   void drop_output() noexcept;
   std::size_t corked() const noexcept;
-  bool output_empty() const noexcept { return queue_.empty() && cork_slot_ == 0; }
+  bool output_empty() const noexcept { return queue_.empty() && cork_slot_ == 0 && !has(sending_file); }
   void after_drain();
+
+  std::error_code begin_file(descriptor file, std::uint64_t offset, std::uint64_t count, send_file_handler done);
+  std::size_t unread_of_file() const noexcept;
+  void continue_file();
+  void offer_file();
+  void read_file();
+  void start_reading_file();
+  void file_was_read();
+  void end_file(std::error_code error) noexcept;
+  void tell_file();
+  write_status refuse_beside_file() noexcept;
+
   void evaluate_flow();
   void pause_protocol();
   void resume_protocol();
@@ -254,11 +283,11 @@ class stream_transport : public transport, private detail::event_node {
   void watch_deadlines() noexcept;
   void stop_watching() noexcept;
   void look_at_deadlines();
+  void wait_for_deadlines();
   bool watches_deadlines() const noexcept;
   void ask_to_end();
   void run_pending();
   void start_deadline(std::chrono::milliseconds delay) noexcept;
-  void terminate(std::error_code reason) noexcept;
   void end_of_turn() noexcept;
 
   void set_hold(hold which, bool on);
@@ -270,6 +299,8 @@ class stream_transport : public transport, private detail::event_node {
   void apply_switch();
   void keep_unread(pending_switch& change) noexcept;
   void drop_switch() noexcept;
+  void tell_watches() noexcept;
+  void forget_watches() noexcept;
   rare_state& rare();
 
   template <typename F>

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+
 #include <sluice/detail/event_node.hpp>
+#include <sluice/detail/time_span.hpp>
 #include <sluice/detail/unique_function.hpp>
 #include <sluice/scheduler.hpp>
 
@@ -22,6 +25,10 @@ class timer : private detail::event_node {
   /// Fires once, `delay` from now; a running timer is moved. Negative is 0, and more than 100 years is 100 years. Throws `std::bad_alloc`, but
   /// never for a running timer.
   void start(duration delay);
+  template <typename Rep, typename Period>
+  void start(std::chrono::duration<Rep, Period> delay) {
+    start(detail::bounded(delay));
+  }
   void start_at(time_point deadline);
   /// Does nothing if it is not running.
   void stop() noexcept;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <sluice/bytes.hpp>
@@ -47,8 +48,8 @@ class chunk_pool {
   std::size_t free_chunks() const noexcept { return count_; }
   std::size_t bytes_in_use() const noexcept { return in_use_ * chunk::chunk_bytes; }
 
-  // Above `high` bytes in use, or at `low` bytes or below; 0 is no low mark.
-  void watch(watcher& told, std::size_t high, std::size_t low) noexcept;
+  // Above `high` bytes in use, or at `low` bytes or below.
+  void watch(watcher& told, std::size_t high, std::optional<std::size_t> low) noexcept;
   void unwatch() noexcept;
 
  private:
@@ -74,8 +75,9 @@ class chunk_queue {
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
 
-  // Throws std::bad_alloc with nothing of `data` added.
+  // Throws std::bad_alloc with nothing added.
   void append(chunk_pool& pool, const_bytes data);
+  void append(chunk_pool& pool, const_bytes first, const_bytes second);
   // Frees `n` <= size() bytes at the front.
   void consume(chunk_pool& pool, std::size_t n) noexcept;
   void clear(chunk_pool& pool) noexcept { consume(pool, size_); }

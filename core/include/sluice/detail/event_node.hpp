@@ -6,7 +6,8 @@ namespace sluice::detail {
 
 enum class event : std::uint8_t {
   deferred,
-  expired
+  expired,
+  retired  // the turn ends in which it was
 };
 
 // Something the scheduler calls later: through the queue of deferred calls, through the timer heap, or both at once. Lives inside the
@@ -22,8 +23,9 @@ struct event_node {
   event_node* next_node = nullptr;
   handler run;
   std::uint32_t timer_index = no_timer;
-  bool deferred = false;
-  bool shares_turn = false;  // neighbours of this kind in one batch run in one turn
+  bool deferred : 1 = false;
+  bool shares_turn : 1 = false;  // neighbours of this kind in one batch run in one turn
+  bool retired : 1 = false;      // is called when the turn ends
 
  protected:
   ~event_node() = default;

@@ -5,10 +5,7 @@
 #include <vector>
 
 #include <sluice/detail/local_ptr.hpp>
-
-namespace sluice {
-class stream_transport;
-}
+#include <sluice/detail/tenant.hpp>
 
 namespace sluice::detail {
 
@@ -17,12 +14,12 @@ namespace sluice::detail {
 class slot_table {
  public:
   struct slot {
-    stream_transport* occupant;  // null: free
-    std::uint64_t id;            // of a free slot: index of the next free one
+    tenant* occupant;  // null: free
+    std::uint64_t id;  // of a free slot: index of the next free one
   };
 
   // Throws std::bad_alloc with nothing changed.
-  std::uint32_t put(stream_transport& occupant) {
+  std::uint32_t put(tenant& occupant) {
     if (free_ == none) {
       slots_.push_back({&occupant, ++last_id_});
       ++used_;
@@ -41,12 +38,12 @@ class slot_table {
   }
 
   std::uint64_t id(std::uint32_t index) const noexcept { return slots_[index].id; }
-  stream_transport* find(std::uint32_t index, std::uint64_t id) const noexcept {
+  tenant* find(std::uint32_t index, std::uint64_t id) const noexcept {
     return index < slots_.size() && slots_[index].id == id ? slots_[index].occupant : nullptr;
   }
   std::size_t size() const noexcept { return slots_.size(); }
   std::size_t used() const noexcept { return used_; }
-  stream_transport* occupant(std::size_t index) const noexcept { return slots_[index].occupant; }
+  tenant* occupant(std::size_t index) const noexcept { return slots_[index].occupant; }
 
  private:
   static constexpr std::uint32_t none = 0xffffffff;
