@@ -12,7 +12,7 @@
 
 #include <doctest/doctest.h>
 
-#include "passed_descriptors.hpp"
+#include "local/passed_descriptors.hpp"
 #include "process_kit.hpp"
 #include "socket_kit.hpp"
 
@@ -83,14 +83,13 @@ TEST_CASE("S12 variables that make no sense are refused by name, with what would
   check_refused("4711", "1", "web:admin", "LISTEN_FDNAMES is \"web:admin\"; expected 1 names");
 }
 
-TEST_CASE("S12 a process to which nothing was passed has nothing to take and nobody to tell") {
+TEST_CASE("S12 a process to which nothing was passed has nothing to take") {
   CHECK(activation::passed().empty());
   CHECK(activation::take("web").empty());
-  CHECK_FALSE(activation::say_ready());
 }
 
 TEST_CASE("S12 fd://NAME serves every socket of that name, and each descriptor is taken once") {
-  site here({"left", "fd://web", "left", "fd://web", "fd://admin", "left", "ready"});
+  site here({"left", "fd://web", "left", "fd://web", "fd://admin", "left"});
   const address web = here.web.local_address();
   const address other = here.other_web.local_address();
   const address admin = here.admin.local_address();
@@ -103,7 +102,6 @@ TEST_CASE("S12 fd://NAME serves every socket of that name, and each descriptor i
         "expected one of admin");
   CHECK(here.process.read_line() == "fd://admin serves at " + admin.to_string());
   CHECK(here.process.read_line() == "left:");
-  CHECK(here.process.read_line() == "nobody to tell");
   CHECK(here.process.read_line() == "running");
   const std::string number = std::to_string(here.process.number()) + '\n';
   for (const address& each : {web, other, admin}) CHECK(ask(each) == number);

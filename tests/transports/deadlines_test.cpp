@@ -1,12 +1,15 @@
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 #include <sluice/error.hpp>
 #include <sluice/memory.hpp>
+#include <sluice/testing/allocation_failure.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 #include <sluice/testing/recording_protocol.hpp>
+#include <sluice/timer.hpp>
 
 using namespace sluice;
 using namespace std::chrono_literals;
@@ -145,6 +148,62 @@ TEST_CASE("C8 deadlines can be set and taken away while the connection lasts") {
   CHECK_FALSE(connection.end->set_options(deadlines));
   connection.scheduler.advance(8s);
   CHECK(connection.last_event() == lost_line(errc::idle_timeout));
+}
+
+TEST_CASE("C8 L17 a lifetime that is over already when it is set asks the protocol in a later turn, not inside the call") {
+  stream_options deadlines = none();
+  deadlines.lifetime = 60s;
+  watched_connection connection(deadlines);
+  connection.scheduler.advance(50s);
+  connection.watched.on_data = [&](const_bytes) {
+    deadlines.lifetime = 40s;
+    CHECK_FALSE(connection.end->set_options(deadlines));
+    CHECK(connection.last_event() == "data 4");
+  };
+  connection.peer_end->write("ping");
+  connection.scheduler.run_until_idle();
+  CHECK(connection.last_event() == "data 4");
+  connection.watched.on_shutting_down = [&] {
+    CHECK_FALSE(connection.end->set_write_buffer_limits({.high = 100, .low = {}}));
+    CHECK(connection.watched.count("shutting down") == 1);
+    return shutdown_action::close;
+  };
+  connection.scheduler.advance(1ms);
+  CHECK(connection.last_event() == lost_line({}));
+}
+
+TEST_CASE("C8 a protocol that makes its lifetime longer when it is asked to end is not cut off") {
+  stream_options deadlines = none();
+  deadlines.lifetime = 60s;
+  deadlines.close_timeout = 5s;
+  watched_connection connection(deadlines);
+  connection.watched.on_shutting_down = [&] {
+    deadlines.lifetime = 120s;
+    CHECK_FALSE(connection.end->set_options(deadlines));
+    return shutdown_action::handled;
+  };
+  connection.scheduler.advance(124s);
+  CHECK(connection.last_event() == "shutting down");
+  connection.scheduler.advance(1s);
+  CHECK(connection.last_event() == lost_line(errc::lifetime_over));
+  CHECK(connection.watched.count("shutting down") == 1);
+}
+
+TEST_CASE("C8 a connection for whose next deadline there is no memory ends, and nothing throws") {
+  stream_options deadlines = none();
+  deadlines.lifetime = 60s;
+  watched_connection connection(deadlines);
+  timer greedy(connection.scheduler, [] {});  // takes the place of the deadline's own timer
+  std::optional<sluice::testing::allocation_failure> failure;
+  connection.watched.on_shutting_down = [&] {
+    greedy.start(1h);
+    failure.emplace(0);
+    return shutdown_action::handled;
+  };
+  connection.watched.on_lost = [&](std::error_code) { failure.reset(); };
+  connection.scheduler.advance(61s);
+  CHECK(connection.watched.is_lost());
+  CHECK(connection.watched.lost_reason() == std::errc::not_enough_memory);
 }
 
 TEST_CASE("C8 a deadline costs nothing per message") {

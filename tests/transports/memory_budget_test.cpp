@@ -156,3 +156,19 @@ TEST_CASE("R12 a connection that ends gives its memory back to the budget") {
   CHECK_FALSE(here.server.is_held);
   CHECK(here.scheduler.memory_in_use() == 0);
 }
+
+TEST_CASE("R12 a budget of a few bytes is exceeded by the first chunk, and taken back with the last") {
+  for (const std::size_t bytes : std::initializer_list<std::size_t>{1, 2, 3, 4, 16384}) {
+    CAPTURE(bytes);
+    site here;
+    here.scheduler.set_memory_budget(bytes);
+    link_with_output& one = here.add(100'000);
+    CHECK(here.scheduler.memory_is_short());
+    CHECK(here.server.is_held);
+    one.drain();
+    here.scheduler.run_until_idle();
+    CHECK(here.scheduler.memory_in_use() == 0);
+    CHECK_FALSE(here.scheduler.memory_is_short());
+    CHECK_FALSE(here.server.is_held);
+  }
+}

@@ -1,7 +1,7 @@
-// For activation_test and hand_over_test: serves at the endpoints that it is given, and answers what clients send with its number. Says
+// For activation_test: serves at the endpoints that it is given, and answers what clients send with its number. Says
 // what it does line by line on standard output. Ends when it gets SIGTERM and its clients are gone.
 //
-// usage: passed_server {WORD|ENDPOINT}…   words: ready (tell the predecessor), mute (close what the word goes through), left, hang, exit
+// usage: passed_server {left|ENDPOINT}…   left: what was passed and not taken
 
 #include <sluice/activation.hpp>
 #include <sluice/error.hpp>
@@ -63,16 +63,8 @@ int main(int argc, char** argv) {
   loop.on_signal(SIGTERM, stop);
   try {
     for (const std::string& word : std::vector<std::string>(argv + 1, argv + argc)) {
-      if (word == "ready")
-        say(sluice::activation::say_ready() ? "told" : "nobody to tell");
-      else if (word == "mute")
-        sluice::activation::take("sluice.ready");
-      else if (word == "left")
+      if (word == "left")
         say_what_is_left();
-      else if (word == "exit")
-        return 3;
-      else if (word == "hang")
-        ::pause();
       else
         serve(loop, servers, word);
     }

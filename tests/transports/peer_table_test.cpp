@@ -1,4 +1,4 @@
-#include "peer_table.hpp"
+#include "server/peer_table.hpp"
 
 #include <map>
 #include <random>

@@ -107,9 +107,22 @@ class walker {
       case 8:
         if (random_.one_in(3)) change_protocol(at);
         return;
-      default:
-        if (random_.one_in(4)) at.shut_down();
-        return;
+      default: random_.one_in(4) ? at.shut_down() : act_on_a_layer(at); return;
+    }
+  }
+
+  // Any transport of either end, which may be a layer in its handshake, does what its own protocol did not ask for.
+  void act_on_a_layer(transport& at) {
+    std::vector<transport*> all;
+    at.scheduler().for_each_transport([&](transport& each) { all.push_back(&each); });
+    transport& chosen = *all[random_.below(all.size())];
+    switch (random_.below(40)) {
+      case 0: chosen.close(); return;
+      case 1: chosen.abort(); return;
+      case 2: chosen.reset(); return;
+      case 3: chosen.shut_down(); return;
+      case 4: chosen.set_options(chosen.options()); return;
+      default: chosen.flush(); return;
     }
   }
 
@@ -166,11 +179,24 @@ class walker {
   }
 
   void change_protocol(transport& at) {
+    if (doomed_) return;
     add_recorder();
-    const std::error_code refused = random_.one_in(3) ? at.upgrade(std::make_unique<layer>(at.scheduler()), top()) : at.set_protocol(top());
+    const std::error_code refused = random_.one_in(3) ? at.upgrade(some_layer(at.scheduler()), top()) : at.set_protocol(top());
     if (!refused) return;
     protocols_.pop_back();
     recorders_.pop_back();
+  }
+
+  // Mute, so that no byte of its own disturbs the count.
+  std::unique_ptr<layer> some_layer(scheduler& owner) {
+    using ending = handshake_script::ending;
+    if (random_.one_in(2)) return std::make_unique<layer>(owner);
+    handshake_script script{.greeting = "", .expected = ""};
+    if (!random_.one_in(3)) return std::make_unique<handshaking_layer>(owner, script);
+    script.end = random_.one_in(3) ? ending::hang : random_.one_in(2) ? ending::fail : ending::die;
+    script.timeout = 2ms;
+    doomed_ = true;
+    return std::make_unique<handshaking_layer>(owner, script);
   }
 
   dice& random_;
@@ -180,6 +206,7 @@ class walker {
   std::vector<recorder*> recorders_;  // the same, as what they have in common
   recorder* current_ = nullptr;
   std::size_t sent_ = 0;
+  bool doomed_ = false;  // by a handshake that swallows what comes and will fail
   bool broke_off_ = false;
 };
 

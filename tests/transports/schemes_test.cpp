@@ -68,7 +68,8 @@ std::string tcp_at(const address& at, const std::string& options = "") { return 
 }  // namespace
 
 TEST_CASE("the library's table knows the schemes that it documents") {
-  CHECK(transport_schemes().names() == "tcp, unix, unix-abstract, fd");
+  CHECK(transport_schemes().names() ==
+        "tcp, unix, unix-abstract, fd, stdio, fifo, exec, serial, pty, udp, unix-dgram, unix-dgram-abstract");
 }
 
 TEST_CASE("a server and a client meet at an endpoint of each kind") {
@@ -307,7 +308,10 @@ TEST_CASE("the options of unix reach the file") {
 }
 
 TEST_CASE("an unknown scheme is refused with those that are known") {
-  check_refused("tpc://127.0.0.1:80", "\"tpc\" at 0 is not a scheme that this program knows; it knows tcp, unix, unix-abstract, fd");
+  check_refused(
+      "tpc://127.0.0.1:80",
+      "\"tpc\" at 0 is not a scheme that this program knows; it knows tcp, unix, unix-abstract, fd, stdio, fifo, exec, serial, pty, "
+      "udp, unix-dgram, unix-dgram-abstract");
 }
 
 TEST_CASE("a tcp endpoint needs a host and a port, and nothing else") {
@@ -370,8 +374,8 @@ TEST_CASE("fd is for listening only") {
 
 TEST_CASE("a bad option is refused at its place, with what it would have to be") {
   const std::string common =
-      "first_byte, idle, write_stall, lifetime, backlog, start_serving, max_connections, connect_timeout, high, low, max_write_buffer, "
-      "close_timeout, linger";
+      "first_byte, idle, write_stall, lifetime, high, low, max_write_buffer, max_receive, close_timeout, linger, backlog, start_serving, "
+      "max_connections, connect_timeout";
   const std::string local = common + ", receive_descriptors";
   check_refused("tcp://127.0.0.1:0?colour=red", "\"colour\" at 18 is not a known option; expected one of " + common +
                                                     ", nodelay, reuse_port, ipv6_only, attempt_delay, first_family_count, family, "

@@ -58,10 +58,10 @@ class asking {
   question* question_;
 };
 
-raw_socket new_socket(const address& family_of) {
+raw_socket new_socket(const address& family_of, int type = SOCK_STREAM) {
   sockaddr_storage storage{};
   if (detail::to_sockaddr(family_of, storage) == 0) throw std::invalid_argument("no address");
-  raw_socket made(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  raw_socket made(::socket(storage.ss_family, type | SOCK_CLOEXEC, 0));
   if (made.get() < 0) fail("socket");
   const timeval limit{patience.count(), 0};
   ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -206,6 +206,34 @@ void raw_socket::reset() {
 
 void raw_socket::close() noexcept {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
+raw_datagrams::raw_datagrams(const address& at) : socket_(new_socket(at, SOCK_DGRAM)) {
+  if (at.family() == address_family::unix_unnamed) return;
+  sockaddr_storage storage{};
+  const socklen_t size = detail::to_sockaddr(at, storage);
+  if (::bind(get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0) fail("bind");
+}
+
+void raw_datagrams::send_to(std::string_view text, const address& to) const {
+  sockaddr_storage storage{};
+  const socklen_t size = detail::to_sockaddr(to, storage);
+  if (::sendto(get(), text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&storage), size) < 0) fail("sendto");
+}
+
+raw_datagrams::datagram raw_datagrams::receive() const {
+  std::string text(65536, '\0');
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  const ssize_t n = ::recvfrom(get(), text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&storage), &size);
+  CHECK_MESSAGE(n >= 0, "what the test waits for did not come");
+  text.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
+  return {text, detail::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage), size)};
+}
+
+bool raw_datagrams::is_empty() const {
+  char byte = 0;
+  return ::recv(get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 temporary_folder::temporary_folder() {

@@ -78,6 +78,30 @@ class raw_socket {
   int error_ = 0;
 };
 
+// As above, for datagrams.
+class raw_datagrams {
+ public:
+  struct datagram {
+    std::string data;
+    sluice::address from;
+  };
+
+  // Bound to `at`, port 0 included; a Unix address without a name is left unbound.
+  explicit raw_datagrams(const sluice::address& at);
+
+  sluice::address local_address() const { return socket_.local_address(); }
+  int get() const noexcept { return socket_.get(); }
+  void send_to(std::string_view text, const sluice::address& to) const;
+  // The next one, which has to come.
+  datagram receive() const;
+  // None is waiting.
+  bool is_empty() const;
+  void close() noexcept { socket_.close(); }
+
+ private:
+  raw_socket socket_;
+};
+
 // A folder for socket files, removed with all that is in it.
 class temporary_folder {
  public:

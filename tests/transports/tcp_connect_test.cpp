@@ -270,6 +270,16 @@ TEST_CASE("N7 an attempt without an answer ends at its deadline") {
   here.scheduler.run();
 }
 
+TEST_CASE("N7 a connect_timeout beyond all bounds does not end an attempt") {
+  client here;
+  const raw_socket listener = raw_socket::listening_at(any_port);
+  const connecting attempt = here.connect(listener.local_address(), {.connect_timeout = std::chrono::milliseconds::max()});
+  CHECK(here.run_until_completed());
+  CHECK(here.end.events() == lines{"made", "connected"});
+  here.end.connection()->abort();
+  here.run_until_closed();
+}
+
 TEST_CASE("an attempt that was detached runs to its end without its object") {
   const descriptor_balance balance;
   client here;

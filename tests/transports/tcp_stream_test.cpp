@@ -268,6 +268,23 @@ TEST_CASE("E11 waiting to write does not spin on an end of input") {
   CHECK(here.end.events() == lines{"made", "pause", "eof", aborted});
 }
 
+TEST_CASE("R10 with max_receive a pause in the first callback leaves the rest to the system") {
+  accepted here({.max_receive = 1000});
+  here.end.on_data = [&](const_bytes data) {
+    CHECK(data.size() <= 1000);
+    here.connection().pause_reading();
+  };
+  here.peer.send(std::string(5000, 'x'));
+  CHECK(here.run_until_received(1000));
+  here.settle();
+  CHECK(here.connection().counters().bytes_received == 1000);
+  here.end.on_data = [](const_bytes data) { CHECK(data.size() <= 1000); };
+  here.connection().resume_reading();
+  CHECK(here.run_until_received(5000));
+  here.connection().close();
+  CHECK(here.run_until_closed());
+}
+
 TEST_CASE("an urgent byte, which no protocol is told of, neither spins nor stops a connection") {
   const descriptor_balance balance;
   accepted here;

@@ -18,6 +18,7 @@
 #include <sluice/info.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 #include <sluice/transport_ref.hpp>
+#include <sluice/testing/allocation_failure.hpp>
 
 #include "server_site.hpp"
 
@@ -331,6 +332,24 @@ TEST_CASE("L16 a server may be destroyed inside its factory") {
     CHECK(client.receive_all().empty());
   }
   CHECK(here.made() == 0);
+}
+
+TEST_CASE("L16 a server may be destroyed inside its factory where there is no memory left") {
+  const descriptor_balance balance;
+  server_site here;
+  bool struck = false;
+  std::unique_ptr<tcp::server> server;
+  server = std::make_unique<tcp::server>(here.scheduler, [&]() -> protocol_ptr {
+    const sluice::testing::allocation_failure failure(0);
+    server.reset();
+    struck = failure.struck();
+    return nullptr;
+  });
+  raw_socket client = raw_socket::connected_to(server->listen(any_port));
+  here.scheduler.run();
+  CHECK(server == nullptr);
+  CHECK_FALSE(struck);
+  CHECK(client.receive_all().empty());
 }
 
 TEST_CASE("L16 a server destroyed inside its factory goes with a loop that does not run again") {

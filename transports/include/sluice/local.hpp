@@ -80,7 +80,7 @@ inline constexpr std::size_t max_descriptors = 253;
 ///
 /// On an error nothing was written and `passed` are still the caller's: `errc::not_supported` if `over` is no Unix socket of this library
 /// (a layer over one, say); `errc::closed` where a write would be dropped; `errc::misuse`, which is reported too, if `data` is empty, if a
-/// descriptor is not open, or if there are more than `max_descriptors`; `std::errc::not_enough_memory`.
+/// descriptor is not open, while a file is being sent (rule H1), or if there are more than `max_descriptors`; `std::errc::not_enough_memory`.
 ///
 /// A system that refuses to pass a descriptor, because too many of this user are on their way already (ETOOMANYREFS), ends the connection
 /// with that error.
