@@ -59,7 +59,12 @@ void write_info(std::string& out, const command_info& command) {
 
 }  // namespace
 
-bool is_keyword(std::string_view text, std::string_view word) noexcept { return std::ranges::equal(text, word, {}, lower); }
+bool is_keyword(std::string_view text, std::string_view word) noexcept {
+  if (text.size() != word.size()) return false;
+  std::size_t same = 0;
+  while (same < text.size() && lower(text[same]) == word[same]) ++same;
+  return same == text.size();
+}
 
 command_catalog::command_catalog(std::string_view parent, std::vector<command_info> commands)
     : parent_(parent), commands_(std::move(commands)), by_name_(commands_.size()), slots_(slots_for(commands_.size())) {

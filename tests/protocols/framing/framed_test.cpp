@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 #include <sluice/error.hpp>
+#include <sluice/framing/length_prefix.hpp>
 #include <sluice/framing/line.hpp>
 #include <sluice/memory.hpp>
 #include <sluice/testing/allocation_counter.hpp>
@@ -407,4 +408,12 @@ TEST_CASE("messages cost no allocation in the steady state, whole, in pieces or 
   CHECK(client.bytes == 22 * lines.size());
   made.first.abort();
   scheduler.run_until_idle();
+}
+
+TEST_CASE("SL7 a protocol needs every byte if its messages are no text") {
+  class frames final : public framed<framing::length_prefix_decoder> {
+    void message_received(const_bytes) override {}
+  };
+  CHECK(frames().needs_every_byte());
+  CHECK_FALSE(line_protocol().needs_every_byte());
 }

@@ -184,6 +184,13 @@ TEST_CASE("a bulk that has begun says how many bytes bring the next step") {
   CHECK(decoder.decode(as_bytes("*2\r\n$3\r\nGET\r\n$1000\r\nab")).wanted == 1022);
 }
 
+TEST_CASE("where a header that came in pieces was looked for is forgotten with its request") {
+  request_decoder decoder;
+  CHECK(decoder.decode(as_bytes("*1"sv)).status == framing::decode_status::need_more);
+  CHECK(decoder.decode(as_bytes("*1\r\n$4\r\nPING\r\n"sv)).status == framing::decode_status::message);
+  CHECK(decoder.decode(as_bytes("a\nb\n"sv)).consumed == 2);
+}
+
 TEST_CASE("arguments of an array view the input") {
   const auto stream = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"sv;
   request_decoder decoder;

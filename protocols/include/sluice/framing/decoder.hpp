@@ -50,6 +50,7 @@ struct decode_result {
 /// - `message` comes as soon as its last byte is in the input: after `need_more` for some input, the next message is longer than that.
 /// - Memory is bounded by what was received, never by what was announced; in the steady state nothing is allocated.
 /// - After `error`, each further call answers the same error.
+/// - A format that is not text says so by `static constexpr bool needs_every_byte = true`; see `protocol::needs_every_byte`.
 template <class Decoder>
 concept decoder = std::copyable<Decoder> && requires(Decoder& value, const_bytes input) {
   typename Decoder::message_type;

@@ -106,6 +106,14 @@ class framed : public framed_base {
 
   explicit framed(Decoder decoder = Decoder()) : decoder_(std::move(decoder)) {}
 
+  /// As the decoder says; text if it says nothing.
+  bool needs_every_byte() const noexcept override {
+    if constexpr (requires { Decoder::needs_every_byte; })
+      return Decoder::needs_every_byte;
+    else
+      return false;
+  }
+
  protected:
   Decoder& decoder() noexcept { return decoder_; }
 

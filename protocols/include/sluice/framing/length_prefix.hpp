@@ -44,6 +44,7 @@ struct length_prefix_format {
 class length_prefix_decoder {
  public:
   using message_type = const_bytes;
+  static constexpr bool needs_every_byte = true;
 
   /// Throws `std::invalid_argument` for a width or offset that `length_prefix_format` does not allow.
   explicit length_prefix_decoder(length_prefix_format format = {});

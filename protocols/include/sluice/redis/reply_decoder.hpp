@@ -45,6 +45,7 @@ struct reply_limits {
 class reply_decoder {
  public:
   using message_type = std::span<const reply_value>;
+  static constexpr bool needs_every_byte = true;
 
   explicit reply_decoder(reply_limits limits = {}) : limits_(limits) {}
 

@@ -33,6 +33,7 @@ struct request_limits {
 class request_decoder {
  public:
   using message_type = std::span<const std::string_view>;
+  static constexpr bool needs_every_byte = true;
 
   explicit request_decoder(request_limits limits = {}) : limits_(limits) {}
 
@@ -60,6 +61,7 @@ class request_decoder {
     std::size_t size;
   };
 
+  std::size_t read_whole(std::string_view text);
   step advance(std::string_view text);
   step read_inline(std::string_view text);
   step read_array_header(std::string_view text);
@@ -69,6 +71,7 @@ class request_decoder {
   step unended_line(std::string_view text, errc too_big);
   step fail(errc code, std::string_view detail = {});
   void view_arguments(std::string_view text);
+  void forget_arguments() noexcept;
   void restart() noexcept;
   std::size_t wanted(std::size_t available) const noexcept;
 
