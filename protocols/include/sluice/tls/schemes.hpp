@@ -1,0 +1,27 @@
+#pragma once
+
+#include <vector>
+
+#include <sluice/scheme_table.hpp>
+#include <sluice/tls/context.hpp>
+
+namespace sluice::tls {
+
+/// Adds a row over each of the schemes `tcp` and `unix` that `table` has: `tls://HOST:PORT` and `tls+unix:PATH`. All options of the scheme below
+/// go on to it, and the first in each line is the one that is usually needed:
+///
+/// - `listen`: `cert` and `key` (PEM files; several, in pairs, serve several names; without `key` it is in `cert`), `pkcs12`, `password_file`, `ocsp`
+///   (DER, of the first certificate), `unknown_name` (first or refuse), `client_auth` (none, request or require), `client_ca`, `client_pin`,
+///   `tickets`, `max_handshakes`, `offload_handshakes`.
+/// - `connect`: `ca`, `ca_dir` and `ca_system`, whom to trust; `name`, who the server has to be (its host, if not given); `pin`; `verify` (full, or
+///   insecure: whoever answers is believed), `require_ocsp`; `cert`, `key`, `pkcs12`, `password_file`, for servers that want to know who this is.
+/// - Both: `alpn` (separated by commas), `min_version` and `max_version` (1.2 or 1.3), `handshake_timeout`, `shutdown_timeout`,
+///   `wait_for_close_notify`, `allow_truncation`, `keylog`.
+///
+/// `connect` tells its completion when the handshake is done: with the layer, or with the error and, in `result::detail()`, what a person should
+/// do. Cancelling ends the handshake, too. Throws `std::invalid_argument` if `table` has none of the two, or has one of the rows.
+///
+/// Each context that `listen` makes goes to `made`, which must outlive the use of the table, so that the program can `reload()` it.
+void add_scheme(scheme_table& table, std::vector<context>* made = nullptr);
+
+}  // namespace sluice::tls

@@ -1,0 +1,298 @@
+#include <sluice/tls/context.hpp>
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <sluice/error.hpp>
+
+#include "tls_pair.hpp"
+
+using namespace sluice;
+using namespace sluice::testing;
+
+namespace {
+
+// What a client hears of a server with this certificate.
+struct verdict {
+  std::error_code code;
+  std::string detail;
+};
+
+verdict ask(const std::function<void(tls_pair&)>& prepare) {
+  tls_pair pair;
+  prepare(pair);
+  pair.connect();
+  pair.scheduler.advance(std::chrono::minutes(1));
+  const bool good = !pair.client_code;
+  CHECK(pair.client.events().empty() != good);
+  return {pair.client_code, pair.client_error};
+}
+
+bool says(const verdict& heard, std::string_view part) { return heard.detail.find(part) != std::string::npos; }
+
+std::string error_of(const tls::server_options& options) {
+  try {
+    tls::context::server(options);
+    return "no error";
+  } catch (const std::system_error& error) {
+    CHECK(error.code().category() == tls::tls_category());
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("T15 a client verifies chain, dates and name, and says what is wrong") {
+  CHECK(!ask([](tls_pair&) {}).code);
+  const verdict wrong_host = ask([](tls_pair& pair) { pair.client_connection.server_name = "example.org"; });
+  CHECK(wrong_host.code == tls::errc::name_mismatch);
+  CHECK(says(wrong_host, "asked for example.org, the certificate is for localhost"));
+  const auto with = [](const certificates::request& wanted) {
+    return ask([&](tls_pair& pair) { pair.server_options.identities = {identity_of(pair.authority.issue(wanted))}; });
+  };
+  const verdict expired = with({.begins = -7200, .ends = -3600});
+  CHECK(expired.code == tls::errc::certificate_expired);
+  CHECK(says(expired, "CN=a server expired on 20"));
+  CHECK(with({.begins = 3600}).code == tls::errc::certificate_not_yet_valid);
+  CHECK(with({.for_clients = true}).code == tls::errc::certificate_unsuitable);
+  CHECK(with({.subject = "localhost", .names = {}}).code == tls::errc::name_mismatch);  // a common name is no name
+  CHECK(with({.names = {"IP:127.0.0.1"}}).code == tls::errc::name_mismatch);
+  CHECK(with({.names = {"l*st"}}).code == tls::errc::name_mismatch);
+  const verdict self = ask([](tls_pair& pair) { pair.server_options.identities = {identity_of(certificates::self_signed({}))}; });
+  CHECK(self.code == tls::errc::self_signed);
+  const verdict untrusted = ask([](tls_pair& pair) {
+    certificates::authority other("somebody else");
+    pair.server_options.identities = {identity_of(other.issue())};
+  });
+  CHECK(untrusted.code == tls::errc::unknown_authority);
+  CHECK(says(untrusted, "was issued by CN=somebody else"));
+}
+
+TEST_CASE("T15 an IP address is verified as one") {
+  const auto at = [](const std::string& address, const std::string& certified) {
+    return ask([&](tls_pair& pair) {
+             pair.client_connection.server_name = address;
+             pair.server_options.identities = {identity_of(pair.authority.issue({.names = {certified}}))};
+           })
+        .code;
+  };
+  CHECK(!at("127.0.0.1", "IP:127.0.0.1"));
+  CHECK(!at("::1", "IP:::1"));
+  CHECK(at("127.0.0.1", "IP:127.0.0.2") == tls::errc::name_mismatch);
+  CHECK(at("127.0.0.1", "127.0.0.1") == tls::errc::name_mismatch);  // a host name that looks like one
+}
+
+TEST_CASE("T15 a client that verifies has to say whom it wants") {
+  const verdict nobody = ask([](tls_pair& pair) { pair.client_connection.server_name.clear(); });
+  CHECK(nobody.code == tls::errc::name_required);
+  CHECK(!ask([](tls_pair& pair) {
+           pair.client_connection.server_name.clear();
+           pair.client_options.verify_peer = false;
+         }).code);
+}
+
+TEST_CASE("T15 a pinned certificate is trusted for itself, and no other") {
+  const auto pinned = [](bool right) {
+    return ask([&](tls_pair& pair) {
+             const certificates::made own = certificates::self_signed({.names = {}, .ends = -60});
+             pair.server_options.identities = {identity_of(own)};
+             tls_pair probe;
+             probe.server_options.identities = pair.server_options.identities;
+             probe.client_options.verify_peer = false;
+             probe.connect();
+             pair.client_options.servers = {};
+             std::string pin = probe.client.connection()->info<tls::session>()->peer_chain.at(0).sha256;
+             if (!right) pin[0] = pin[0] == '0' ? '1' : '0';
+             pair.client_options.servers.pinned = {pin};
+           })
+        .code;
+  };
+  CHECK(!pinned(true));
+  CHECK(pinned(false) == tls::errc::not_pinned);
+}
+
+TEST_CASE("T15 a revoked certificate is refused by its stapled response, and a response may be required") {
+  const auto stapled = [](std::optional<bool> revoked, bool required, long begins = -60, long ends = 3600) {
+    return ask([&](tls_pair& pair) {
+             const certificates::made own = pair.authority.issue();
+             tls::identity one = identity_of(own);
+             static std::unique_ptr<certificates::file> response;
+             if (revoked) {
+               response = std::make_unique<certificates::file>(pair.authority.ocsp_response(own, *revoked, begins, ends));
+               one.ocsp_file = response->path();
+             }
+             pair.server_options.identities = {one};
+             pair.client_options.require_ocsp = required;
+           })
+        .code;
+  };
+  CHECK(!stapled(false, true));
+  CHECK(stapled(true, false) == tls::errc::revoked);
+  CHECK(!stapled(std::nullopt, false));
+  CHECK(stapled(std::nullopt, true) == tls::errc::no_ocsp_response);
+  CHECK(stapled(false, true, -7200, -3600) == tls::errc::no_ocsp_response);
+}
+
+TEST_CASE("T15 the name that is asked for selects the certificate: exact, or one label for a star") {
+  const auto shown_for = [](const std::string& name, tls::unknown_name policy) {
+    tls_pair pair;
+    pair.server_options.unknown = policy;
+    pair.server_options.identities = {identity_of(pair.authority.issue({.subject = "first", .names = {"first.test"}})),
+                                      identity_of(pair.authority.issue({.subject = "star", .names = {"*.star.test"}})),
+                                      identity_of(pair.authority.issue({.subject = "exact", .names = {"exact.test"}}))};
+    pair.client_options.verify_peer = false;
+    pair.client_connection.server_name = name;
+    pair.connect();
+    if (pair.client_code) return std::string(pair.client_code.message());
+    return pair.client.connection()->info<tls::session>()->peer_chain.at(0).subject;
+  };
+  using tls::unknown_name;
+  CHECK(shown_for("exact.test", unknown_name::use_first) == "CN=exact");
+  CHECK(shown_for("EXACT.test", unknown_name::use_first) == "CN=exact");
+  CHECK(shown_for("a.star.test", unknown_name::use_first) == "CN=star");
+  CHECK(shown_for("a.b.star.test", unknown_name::use_first) == "CN=first");
+  CHECK(shown_for("star.test", unknown_name::use_first) == "CN=first");
+  CHECK(shown_for("", unknown_name::refuse) == "CN=first");
+  CHECK(shown_for("other.test", unknown_name::refuse) == make_error_code(tls::errc::unknown_name).message());
+}
+
+TEST_CASE("T15 a server asks for client certificates, and verifies them") {
+  const auto shows = [](tls::client_auth wanted, bool has_one, bool trusted) {
+    tls_pair pair;
+    certificates::authority other("somebody else");
+    pair.server_options.clients = wanted;
+    pair.server_options.client_trust.ca_pem = pair.authority.certificate();
+    if (has_one) pair.client_options.own = identity_of((trusted ? pair.authority : other).issue({.subject = "me", .for_clients = true}));
+    pair.connect();
+    pair.scheduler.advance(std::chrono::minutes(1));
+    if (pair.server_code) return pair.server_code.message();
+    const auto seen = pair.server.connection()->info<tls::session>();
+    return seen->peer_chain.empty() ? std::string("nobody") : seen->peer_chain[0].subject;
+  };
+  using tls::client_auth;
+  CHECK(shows(client_auth::none, true, true) == "nobody");
+  CHECK(shows(client_auth::request, false, true) == "nobody");
+  CHECK(shows(client_auth::request, true, true) == "CN=me");
+  CHECK(shows(client_auth::require, true, true) == "CN=me");
+  CHECK(shows(client_auth::require, false, true) == make_error_code(tls::errc::no_certificate).message());
+  CHECK(shows(client_auth::request, true, false) == make_error_code(tls::errc::unknown_authority).message());
+}
+
+TEST_CASE("T15 a client that comes back is still who it was") {
+  tls_pair pair;
+  pair.server_options.clients = tls::client_auth::require;
+  pair.server_options.client_trust.ca_pem = pair.authority.certificate();
+  pair.client_options.own = identity_of(pair.authority.issue({.subject = "me", .for_clients = true}));
+  for (const bool resumed : {false, true}) {
+    pair.connect();
+    const auto seen = pair.server.connection()->info<tls::session>();
+    CHECK(seen->resumed == resumed);
+    CHECK(seen->peer_chain.at(0).subject == "CN=me");
+    pair.client.connection()->close();
+    pair.run();
+    pair.disconnect();
+  }
+}
+
+TEST_CASE("T15 ALPN without a protocol in common ends the handshake, for both to read") {
+  tls_pair pair;
+  pair.server_options.alpn = {"h2"};
+  pair.client_options.alpn = {"imap"};
+  pair.connect();
+  CHECK(pair.server_code == tls::errc::no_common_protocol);
+  CHECK(pair.client_code == tls::errc::no_common_protocol);
+}
+
+TEST_CASE("versions without one in common end the handshake, for both to read") {
+  tls_pair pair;
+  pair.server_options.min_version = tls::protocol_version::tls1_3;
+  pair.client_options.max_version = tls::protocol_version::tls1_2;
+  pair.connect();
+  CHECK(pair.server_code == tls::errc::wrong_version);
+  CHECK(pair.client_code == tls::errc::wrong_version);
+}
+
+TEST_CASE("T15 secrets are logged where that is asked for") {
+  const certificates::file log("");
+  tls_pair pair;
+  pair.client_options.keylog_file = log.path();
+  pair.connect();
+  std::stringstream text;
+  text << std::ifstream(log.path()).rdbuf();
+  CHECK(text.str().find("CLIENT_TRAFFIC_SECRET_0 ") != std::string::npos);
+}
+
+TEST_CASE("an identity comes from PEM, encrypted or not, or from PKCS#12") {
+  certificates::authority authority("a test");
+  const certificates::made own = authority.issue();
+  const certificates::file chain(own.certificate);
+  const certificates::file key(own.key);
+  const certificates::file both(own.certificate + own.key);
+  const certificates::file locked(certificates::encrypted_key(own, "secret"));
+  const certificates::file bundle(certificates::pkcs12(own, "secret"));
+  const auto with = [](tls::identity one) {
+    tls::server_options options;
+    options.identities = {std::move(one)};
+    return error_of(options);
+  };
+  const auto pem = [&](const std::string& key_file, const std::string& password) {
+    tls::identity one;
+    one.chain_file = chain.path();
+    one.key_file = key_file;
+    one.password = password;
+    return with(one);
+  };
+  const auto p12 = [&](const std::string& password) {
+    tls::identity one;
+    one.pkcs12_file = bundle.path();
+    one.password = password;
+    return with(one);
+  };
+  tls::identity together;
+  together.chain_file = both.path();
+  CHECK(with(together) == "no error");
+  CHECK(pem(key.path(), "") == "no error");
+  CHECK(pem(locked.path(), "secret") == "no error");
+  CHECK(pem(locked.path(), "").find(locked.path() + ": the private key is encrypted; give its password") == 0);
+  CHECK(pem(locked.path(), "wrong").find(locked.path() + ": the password does not fit") == 0);
+  CHECK(p12("secret") == "no error");
+  CHECK(p12("wrong").find(bundle.path() + ": the password is missing or wrong") == 0);
+  CHECK(pem("/nowhere/key.pem", "").find("/nowhere/key.pem: ") == 0);
+  CHECK(pem(chain.path(), "").find(chain.path() + ": holds no private key") == 0);
+  const certificates::file other(authority.issue().key);
+  CHECK(pem(other.path(), "").find(other.path() + ": the private key does not belong to the certificate") == 0);
+  CHECK(with({}).find("an identity needs") == 0);
+  CHECK(error_of({}).find("a server needs an identity") == 0);
+}
+
+TEST_CASE("a reload gives new connections what the files hold now, leaves open ones, and keeps the old where the new is wrong") {
+  tls_pair pair;
+  const certificates::made first = pair.authority.issue({.subject = "first"});
+  const certificates::made second = pair.authority.issue({.subject = "second"});
+  const certificates::file file(first.certificate + first.key);
+  tls::identity one;
+  one.chain_file = file.path();
+  pair.server_options.identities = {one};
+  pair.client_options.resume = false;
+  const auto shown = [&] { return pair.client.connection()->info<tls::session>()->peer_chain.at(0).subject; };
+  pair.connect();
+  CHECK(shown() == "CN=first");
+  file.write(second.certificate + second.key);
+  pair.server_context.reload();
+  pair.client.connection()->write("still open");
+  pair.run();
+  CHECK(pair.server.received() == "still open");
+  pair.disconnect();
+  pair.connect();
+  CHECK(shown() == "CN=second");
+  pair.disconnect();
+  file.write("rubbish");
+  std::error_code error;
+  pair.server_context.reload(error);
+  CHECK(error == tls::errc::bad_file);
+  pair.connect();
+  CHECK(shown() == "CN=second");
+}
