@@ -1,0 +1,18 @@
+#pragma once
+
+#include <sluice/scheme_table.hpp>
+
+namespace sluice::proxy_protocol {
+
+/// Gives the schemes `tcp`, `unix`, `unix-abstract` and `fd`, as far as `table` has them, options for headers of a proxy; and `tls` and what else
+/// stands on them, if it is added behind this, where the header comes before the first byte of TLS.
+///
+/// - `listen`: `proxy_protocol`, the networks of trusted proxies, separated by commas, with `unix` for all that come over a Unix socket:
+///   `tcp://0.0.0.0:7000?proxy_protocol=10.0.0.0/8,192.0.2.7`; `proxy_protocol_others` (refuse or serve: those who come from elsewhere);
+///   `proxy_protocol_timeout`.
+/// - `connect`: `send_proxy_protocol` (v1 or v2), with the addresses of the connection itself.
+///
+/// Failures go nowhere but to the connection's end; a program that wants to hear of them uses `receive`.
+void add_options(scheme_table& table);
+
+}  // namespace sluice::proxy_protocol

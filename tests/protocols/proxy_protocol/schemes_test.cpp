@@ -1,0 +1,77 @@
+#include <sluice/proxy_protocol/schemes.hpp>
+
+#include <functional>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <sluice/info.hpp>
+#include <sluice/loop.hpp>
+#include <sluice/proxy_protocol/header.hpp>
+#include <sluice/schemes.hpp>
+#include <sluice/testing/recording_protocol.hpp>
+
+using namespace sluice;
+using testing::recording_protocol;
+
+namespace {
+
+struct site {
+  site() { proxy_protocol::add_options(table); }
+
+  // What the server's protocol was told, after a client said "hello".
+  std::string exchange(const std::string& listen_options, const std::string& connect_options) {
+    const auto listening = table.listen(loop, "tcp://127.0.0.1:0" + listen_options, [this] { return borrow(server); });
+    const std::string to = "tcp://127.0.0.1:" + std::to_string(listening->sockets().front().port());
+    std::string told;
+    server.on_data = [&](const_bytes) {
+      const auto said = server.connection()->info<proxy_protocol::header>();
+      told = said ? said->source.host() : "no header";
+      server.connection()->close();
+    };
+    client.on_made = [](transport& made) { made.write("hello"); };
+    client.on_lost = [&](std::error_code) { listening->close(); };
+    const connecting attempt = table.connect(loop, to + connect_options, [this] { return borrow(client); }, {});
+    loop.run();
+    return told;
+  }
+  std::string refusal(const std::string& at) {
+    try {
+      table.listen(loop, at, [this] { return borrow(server); });
+    } catch (const bad_endpoint& error) {
+      return error.what();
+    }
+    return "nothing";
+  }
+
+  recording_protocol server, client;
+  sluice::loop loop;
+  scheme_table table = transport_schemes();
+};
+
+}  // namespace
+
+TEST_CASE("an option of the endpoint takes headers off, and one sends them") {
+  for (const char* const format : {"v1", "v2"}) {
+    site here;
+    CHECK(here.exchange("?proxy_protocol=10.0.0.0/8,127.0.0.1", std::string("?send_proxy_protocol=") + format) == "127.0.0.1");
+    CHECK(here.server.received() == "hello");
+  }
+}
+
+TEST_CASE("without the option nothing is put in, and from elsewhere nothing is believed") {
+  CHECK(site().exchange("", "") == "no header");
+  CHECK(site().exchange("?proxy_protocol=10.0.0.0/8&proxy_protocol_others=serve", "") == "no header");
+  site refusing;
+  CHECK(refusing.exchange("?proxy_protocol=10.0.0.0/8", "") == "");
+  CHECK(refusing.server.events().empty());
+}
+
+TEST_CASE("what is wrong with the options is said with its place") {
+  site here;
+  CHECK(here.refusal("tcp://127.0.0.1:0?proxy_protocol=10.0.0.1/8") ==
+        "endpoint \"tcp://127.0.0.1:0?proxy_protocol=10.0.0.1/8\": \"10.0.0.1/8\" at 33 is not a value for proxy_protocol; "
+        "expected networks of proxies such as 10.0.0.0/8,192.0.2.7, or unix, separated by commas");
+  CHECK(here.refusal("tcp://127.0.0.1:0?proxy_protocol=").find("there is no value for proxy_protocol") != std::string::npos);
+  CHECK(here.refusal("tcp://127.0.0.1:0?proxy_protocol_others=serve").find("no proxy is trusted") != std::string::npos);
+  CHECK(here.refusal("tcp://127.0.0.1:0?proxy_protocol=unix&proxy=1").find("proxy") != std::string::npos);
+}
