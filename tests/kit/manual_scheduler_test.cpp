@@ -1,9 +1,13 @@
 #include <sluice/testing/manual_scheduler.hpp>
 
+#include <unistd.h>
+
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -27,6 +31,32 @@ class diary {
 
  private:
   manual_scheduler& scheduler_;
+};
+
+// What the process prints on standard error while this object lives.
+class captured_errors {
+ public:
+  captured_errors() : before_(::dup(STDERR_FILENO)), file_(std::tmpfile()) {
+    REQUIRE(file_ != nullptr);
+    ::dup2(::fileno(file_), STDERR_FILENO);
+  }
+  captured_errors(const captured_errors&) = delete;
+  captured_errors& operator=(const captured_errors&) = delete;
+  ~captured_errors() { stop(); }
+
+  std::string stop() {
+    if (file_ == nullptr) return {};
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+    std::string text(static_cast<std::size_t>(::lseek(::fileno(file_), 0, SEEK_END)), '\0');
+    const ssize_t n = ::pread(::fileno(file_), text.data(), text.size(), 0);
+    std::fclose(std::exchange(file_, nullptr));
+    return n == static_cast<ssize_t>(text.size()) ? text : "unreadable";
+  }
+
+ private:
+  int before_;
+  std::FILE* file_;
 };
 
 }  // namespace
@@ -209,6 +239,24 @@ TEST_CASE("under stop_and_rethrow the call that drives throws the first error, a
   CHECK_FALSE(went_on);
   scheduler.run_until_idle();
   CHECK(went_on);
+}
+
+TEST_CASE("under stop_and_rethrow an error that no call threw any more is printed when the scheduler ends, and so are later ones") {
+  captured_errors errors;
+  {
+    manual_scheduler scheduler;
+    scheduler.on_error(stop_and_rethrow);
+    struct last_words {
+      explicit last_words(manual_scheduler& ending) : owner(ending) {}
+      ~last_words() { owner.report_misuse(0, "said at the end"); }
+      manual_scheduler& owner;
+    };
+    scheduler.call_soon([words = std::make_unique<last_words>(scheduler)] {});
+    scheduler.report_misuse(0, "said before");
+  }
+  const std::string printed = errors.stop();
+  CHECK(printed.find("not thrown, as its scheduler did not run again: said before") != std::string::npos);
+  CHECK(printed.find("said at the end") != std::string::npos);
 }
 
 TEST_CASE("functions and timers that did not run when the scheduler ends are destroyed uncalled") {

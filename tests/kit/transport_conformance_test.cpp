@@ -1,5 +1,6 @@
 #include <sluice/testing/transport_conformance.hpp>
 
+#include <sluice/end_watch.hpp>
 #include <sluice/error.hpp>
 
 #include <doctest/doctest.h>
@@ -58,6 +59,9 @@ class faulty_transport final : public transport {
     return status;
   }
   write_status writev(std::span<const const_bytes> parts) override { return below_->writev(parts); }
+  std::error_code send_file(descriptor file, std::uint64_t offset, std::uint64_t count, send_file_handler done) override {
+    return below_->send_file(std::move(file), offset, count, std::move(done));
+  }
   std::error_code write_eof() override { return fault_ == fault::eof_refused ? make_error_code(errc::not_supported) : below_->write_eof(); }
   bool can_write_eof() const override { return below_->can_write_eof(); }
   void flush() override { below_->flush(); }
@@ -78,6 +82,7 @@ class faulty_transport final : public transport {
     if (fault_ != fault::pause_ignored) below_->pause_reading();
   }
   void resume_reading() override { below_->resume_reading(); }
+  void hold_for_sink(bool on) override { below_->hold_for_sink(on); }
   bool is_reading() const override { return fault_ == fault::always_reading || below_->is_reading(); }
   std::error_code set_write_buffer_limits(write_buffer_limits limits) override { return below_->set_write_buffer_limits(limits); }
   watermarks get_write_buffer_limits() const override {
@@ -99,6 +104,7 @@ class faulty_transport final : public transport {
  private:
   std::uint32_t slot() const noexcept override { return 0; }
   void describe(info_query&) const override {}
+  void add(end_watch& added) override { added.start(*below_); }
 
   fault fault_;
   protocol& upper_;

@@ -110,6 +110,23 @@ constexpr conformance_case kind_cases[] = {
        t.check_trace(second, "made, data 3");
        t.check_trace(third, "made, data 5");
      }},
+    {"B4 what a buffered protocol leaves over when it switches comes before what is still held",
+     [](trial& t) {
+       recording_protocol& next = t.another();
+       t.buffered_near.buffer_size = 16;
+       t.buffered_near.on_data = [&](const_bytes data) {
+         if (t.buffered_near.received().size() >= 32) t.buffered_end().set_protocol(borrow(next), data.subspan(5));
+       };
+       t.connect_buffered();
+       t.forgive(t.buffered_near);
+       t.buffered_end().pause_reading();
+       t.far_end().write(pattern(5000));
+       t.settle();
+       t.buffered_end().resume_reading();
+       t.wait_received(next, 5000 - 21);
+       t.check(next.received() == pattern(5000 - 21, 21), "the next protocol got the bytes out of order");
+       t.check_trace(t.buffered_near, "made, data 32");
+     }},
     {"B5 held data is placed to the last byte, whatever the size of the buffers",
      [](trial& t) {
        t.buffered_near.buffer_size = 3;

@@ -173,6 +173,39 @@ constexpr conformance_case deadline_cases[] = {
        t.wait_lost(t.near);
        t.check_trace(t.near, "made, lost");
      }},
+    {"C4 a close_timeout beyond all bounds is a very long one",
+     [](trial& t) {
+       t.connect();
+       t.fill();
+       change_options(t.near_end(), [](stream_options& settings) { settings.close_timeout = milliseconds::max(); });
+       t.near_end().close();
+       t.pass(milliseconds(20));
+       t.check_trace(t.near, "made");
+       t.drain();
+       t.wait_lost(t.near);
+       t.check_trace(t.near, "made, lost");
+     }},
+    {"C8 a first byte that came before its deadline was set was in time",
+     [](trial& t) {
+       t.connect();
+       t.far_end().write("early");
+       t.wait_received(t.near, 5);
+       t.check_size(t.near_end().counters().bytes_received, 5, "bytes that the transport counted");
+       change_options(t.near_end(), [](stream_options& settings) { settings.first_byte_timeout = milliseconds(1); });
+       t.pass(milliseconds(5));
+       t.check_trace(t.near, "made, data 5");
+     }},
+    {"C8 limits beyond all bounds end nothing",
+     [](trial& t) {
+       t.connect();
+       change_options(t.near_end(), [](stream_options& settings) {
+         settings.first_byte_timeout = settings.idle_timeout = settings.write_stall_timeout = settings.lifetime = milliseconds::max();
+       });
+       t.pass(milliseconds(20));
+       t.far_end().write("still here");
+       t.wait_received(t.near, 10);
+       t.check_trace(t.near, "made, data 10");
+     }},
     {"C4 a close that sends what is queued in time is orderly",
      [](trial& t) {
        t.connect();
@@ -239,6 +272,23 @@ constexpr conformance_case tail_cases[] = {
        t.wait_lost(t.far);
        t.check_trace(t.far, "made, data 500, eof, lost");
        t.check_trace(t.near, "made, lost");
+     }},
+    {"C6 a linger time beyond all bounds lasts until the peer has ended",
+     [](trial& t) {
+       t.connect();
+       t.far.on_eof = [] { return eof::keep_open; };
+       change_options(t.near_end(), [](stream_options& settings) { settings.linger = milliseconds::max(); });
+       t.far_end().pause_reading();
+       t.near_end().pause_reading();
+       t.far_end().write("unread");
+       t.settle();
+       t.write_pattern(500);
+       t.near_end().close();
+       t.wait_lost(t.near);
+       t.settle();
+       t.far_end().resume_reading();
+       t.wait_event(t.far, "eof");
+       t.check_trace(t.far, "made, data 500, eof");
      }},
     {"C6 the handle is given back when the linger time is over, also towards a peer that stays",
      [](trial& t) {

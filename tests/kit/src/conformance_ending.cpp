@@ -187,6 +187,20 @@ constexpr conformance_case shutdown_cases[] = {
        t.wait_lost(t.near);
        t.check_trace(t.near, "made, shutting down, data 8, lost");
      }},
+    {"L17 a lifetime that is over already when it is set asks in a later turn",
+     [](trial& t) {
+       t.connect();
+       change_options(t.near_end(), [](stream_options& settings) { settings.lifetime = std::chrono::hours(1); });
+       t.pass(std::chrono::milliseconds(5));
+       t.near.on_data = [&](const_bytes) {
+         change_options(t.near_end(), [](stream_options& settings) { settings.lifetime = std::chrono::milliseconds(1); });
+         t.set_marks(0, 1'000'000);
+         t.check(t.near.count("shutting down") == 0, "shutting_down was called inside a call of data_received");
+       };
+       t.far_end().write("x");
+       t.wait_lost(t.near);
+       t.check_trace(t.near, "made, data 1, shutting down, lost");
+     }},
     {"L17 shutting_down never comes once closing began",
      [](trial& t) {
        t.connect();

@@ -345,6 +345,21 @@ constexpr conformance_case limit_cases[] = {
        t.wait_event(next, "made");
        t.check_trace(next, "made, pause");
      }},
+    {"F15 a protocol that takes over a pause and handles it itself is not held by the answer of the one before",
+     [](trial& t) {
+       t.connect();
+       t.near.on_pause = [] { return backpressure::hold_reading; };
+       t.fill();
+       t.set_marks(0, 0);
+       t.require(t.near.count("pause") == 1, "writing should be paused");
+       recording_protocol& next = t.another();
+       next.on_pause = [] { return backpressure::handled; };
+       t.forgive(t.near);
+       t.near_end().set_protocol(borrow(next));
+       t.wait_event(next, "pause");
+       t.far_end().write("goes on");
+       t.wait_received(next, 7);
+     }},
     {"F15 a protocol that takes over below the mark is not told to pause",
      [](trial& t) {
        t.connect();
@@ -356,6 +371,12 @@ constexpr conformance_case limit_cases[] = {
        t.check_trace(next, "made");
      }},
 };
+
+std::uint64_t bytes_sent_by_all(trial& t) {
+  std::uint64_t sum = 0;
+  t.scheduler().for_each_transport([&sum](const transport& each) { sum += each.counters().bytes_sent; });
+  return sum;
+}
 
 constexpr conformance_case turn_cases[] = {
     {"F16 what is written in a turn leaves when it ends, in one send",
@@ -411,6 +432,31 @@ constexpr conformance_case turn_cases[] = {
        });
        t.drain();
      }},
+    {"F16 flush sends at once what a turn wrote, through all layers below",
+     [](trial& t) {
+       t.connect();
+       t.settle();
+       std::uint64_t sent_inside = 0;
+       t.in_turn([&] {
+         t.write_pattern(100);
+         t.near_end().flush();
+         sent_inside = bytes_sent_by_all(t);
+       });
+       t.wait_received(t.far, 100);
+       t.check_size(sent_inside, bytes_sent_by_all(t), "bytes that all transports and layers had sent when flush returned");
+     }},
+    {"F16 what a replaced protocol writes in its destructor leaves with the turn that destroys it",
+     [](trial& t) {
+       mortal::fate& old = t.fate();
+       recording_protocol& next = t.another();
+       t.begin_connection(std::make_unique<mortal>(old));
+       t.wait("connection_made", [&] { return old.made && t.far.count("made") != 0; });
+       old.on_destroyed = [&next] { next.connection()->write("last words"); };
+       old.connection->set_protocol(borrow(next));
+       t.wait("the old protocol's end", [&old] { return old.destroyed; });
+       t.check_size(next.connection()->get_write_buffer_size(), 0, "bytes that the turn left behind");
+       t.wait_received(t.far, 10);
+     }},
     {"F16 a pause for what a turn wrote comes when it ends, not inside the write",
      [](trial& t) {
        t.connect();
@@ -448,6 +494,9 @@ constexpr conformance_case pressure_cases[] = {
          t.settle();
          most = std::max(most, t.near_end().get_write_buffer_size());
        }
+       t.wait_event(t.near, "pause");  // a slow medium has not brought enough by now
+       t.settle();
+       most = std::max(most, t.near_end().get_write_buffer_size());
        t.check_size(t.near.count("pause"), 1, "pauses");
        t.check(most <= 64 * 1024 + 256 * 1024, std::to_string(most) + " bytes were queued for a peer that never reads");
        const std::size_t before = t.near.received().size();

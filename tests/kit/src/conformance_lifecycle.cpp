@@ -322,6 +322,7 @@ constexpr conformance_case early_end_cases[] = {
        };
        t.begin_connection(borrow(t.near));
        t.wait_lost(t.near);
+       t.wait_lost(t.far);
        t.settle();
        t.check_trace(t.near, "made, lost");
        t.check_trace(t.far, "made, eof, lost");

@@ -365,6 +365,25 @@ constexpr conformance_case independent_hold_cases[] = {
        t.near_end().resume_reading();
        t.wait_received(t.near, 5);
      }},
+    {"R12 the hold of whoever hands input on and a pause of the user's know nothing of each other",
+     [](trial& t) {
+       t.connect();
+       t.near_end().hold_for_sink(true);
+       t.near_end().hold_for_sink(true);
+       t.check(t.near_end().is_reading(), "is_reading should speak of the user's hold alone");
+       t.near_end().pause_reading();
+       t.far_end().write("hello");
+       t.near_end().hold_for_sink(false);
+       t.settle();
+       t.check_trace(t.near, "made");
+       t.near_end().hold_for_sink(true);
+       t.near_end().resume_reading();
+       t.settle();
+       t.check_trace(t.near, "made");
+       t.check(has_hold(t.near_end(), hold::coupling) && !has_hold(t.near_end(), hold::user), "holds() should show which hold is set");
+       t.near_end().hold_for_sink(false);
+       t.wait_received(t.near, 5);
+     }},
 };
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <uv.h>
-
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -15,65 +13,12 @@
 #include <sluice/tcp.hpp>
 #include <sluice/testing/transport_conformance.hpp>
 
+#include "loop_driver.hpp"
+
 // Fixtures on a real loop.
 
 namespace sluice::testing {
 namespace {
-
-constexpr unsigned deadline_ms = 20'000;  // far more than any case takes
-
-/// Runs a loop until a condition holds that is asked before and after each wait for events, so that waiting costs no processor time.
-class loop_driver {
- public:
-  loop_driver() {
-    uv_prepare_init(loop_.native_handle(), &before_wait_);
-    uv_check_init(loop_.native_handle(), &after_wait_);
-    uv_timer_init(loop_.native_handle(), &deadline_);
-    before_wait_.data = after_wait_.data = deadline_.data = this;
-  }
-  loop_driver(const loop_driver&) = delete;
-  loop_driver& operator=(const loop_driver&) = delete;
-  ~loop_driver() {
-    for (uv_handle_t* handle : handles()) uv_close(handle, nullptr);
-    uv_run(loop_.native_handle(), UV_RUN_NOWAIT);
-  }
-
-  sluice::loop& loop() { return loop_; }
-
-  bool run_until(const std::function<bool()>& done) {
-    if (done()) return true;
-    done_ = &done;
-    result_ = false;
-    uv_prepare_start(&before_wait_, [](uv_prepare_t* handle) { static_cast<loop_driver*>(handle->data)->ask(); });
-    uv_check_start(&after_wait_, [](uv_check_t* handle) { static_cast<loop_driver*>(handle->data)->ask(); });
-    uv_timer_start(
-        &deadline_, [](uv_timer_t* handle) { static_cast<loop_driver*>(handle->data)->loop_.stop(); }, deadline_ms, 0);
-    loop_.run();
-    uv_prepare_stop(&before_wait_);
-    uv_check_stop(&after_wait_);
-    uv_timer_stop(&deadline_);
-    return result_ || done();
-  }
-
- private:
-  std::vector<uv_handle_t*> handles() {
-    return {reinterpret_cast<uv_handle_t*>(&before_wait_), reinterpret_cast<uv_handle_t*>(&after_wait_),
-            reinterpret_cast<uv_handle_t*>(&deadline_)};
-  }
-
-  void ask() {
-    if (result_ || !(*done_)()) return;
-    result_ = true;
-    loop_.stop();
-  }
-
-  sluice::loop loop_;
-  uv_prepare_t before_wait_{};
-  uv_check_t after_wait_{};
-  uv_timer_t deadline_{};
-  const std::function<bool()>* done_ = nullptr;
-  bool result_ = false;
-};
 
 // The cases fill connections again and again; the system's buffers of some megabytes would make that slow.
 void shrink_buffers(transport& end) {
@@ -106,7 +51,8 @@ using connect_function = connecting (*)(loop&, const address&, protocol_factory,
 template <typename Server, typename Settings, connect_function<Settings> Connect>
 class socket_fixture final : public transport_fixture {
  public:
-  socket_fixture(address at, bool near_accepts) : near_accepts_(near_accepts), server_(driver_.loop(), accepted_.factory(), settings()) {
+  socket_fixture(address at, bool near_accepts, const loop_options& options)
+      : driver_(options), near_accepts_(near_accepts), server_(driver_.loop(), accepted_.factory(), settings()) {
     address_ = server_.listen(at);
   }
 
@@ -166,21 +112,35 @@ address fresh_abstract_name() {
 
 constexpr bool accepts(near_side side) { return side == near_side::accepts; }
 
-std::string name_of(const char* medium, near_side side) {
-  return std::string(medium) + (accepts(side) ? ", the accepting end" : ", the connecting end");
+std::string name_of(const char* medium, near_side side, const loop_options& options) {
+  std::string name = medium;
+  if (options.portable_streams) name += " by libuv";
+  return name.append(accepts(side) ? ", the accepting end" : ", the connecting end");
 }
 
 }  // namespace
 
-transport_under_test over_tcp(near_side side) {
-  const capabilities has{.hangup = true, .listener = true, .completion = !accepts(side), .addresses = true, .no_delay = true};
-  return {name_of("tcp", side), has, [side] { return std::make_unique<tcp_fixture>(address::loopback_v4(0), accepts(side)); }};
+transport_under_test over_tcp(near_side side, const loop_options& options) {
+  const capabilities has{.hangup = !options.portable_streams,
+                         .vigilance = !options.portable_streams,
+                         .listener = true,
+                         .completion = !accepts(side),
+                         .addresses = true,
+                         .no_delay = true};
+  return {name_of("tcp", side, options), has,
+          [side, options] { return std::make_unique<tcp_fixture>(address::loopback_v4(0), accepts(side), options); }};
 }
 
-transport_under_test over_local(near_side side) {
-  const capabilities has{
-      .reset = false, .hangup = true, .listener = true, .completion = !accepts(side), .addresses = true, .credentials = true};
-  return {name_of("unix", side), has, [side] { return std::make_unique<local_fixture>(fresh_abstract_name(), accepts(side)); }};
+transport_under_test over_local(near_side side, const loop_options& options) {
+  const capabilities has{.reset = false,
+                         .hangup = !options.portable_streams,
+                         .vigilance = !options.portable_streams,
+                         .listener = true,
+                         .completion = !accepts(side),
+                         .addresses = true,
+                         .credentials = true};
+  return {name_of("unix", side, options), has,
+          [side, options] { return std::make_unique<local_fixture>(fresh_abstract_name(), accepts(side), options); }};
 }
 
 }  // namespace sluice::testing

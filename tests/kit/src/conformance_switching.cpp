@@ -60,6 +60,7 @@ constexpr conformance_case switch_cases[] = {
        t.settle();
        t.check(unused.destroyed && !unused.made, "the unused protocol should be destroyed unseen");
        t.check_trace(next, "made");
+       t.check_size(t.scheduler().memory_in_use(), 0, "bytes of memory still in use");
      }},
     {"V1 a protocol may switch on at once, inside its connection_made",
      [](trial& t) {
@@ -158,6 +159,8 @@ constexpr conformance_case late_switch_cases[] = {
        t.check(!t.near_end().set_protocol(borrow(next), as_bytes("dropped")), "set_protocol should be allowed");
        t.wait_lost(next);
        t.check(closing, "is_closing should be true inside connection_made");
+       t.wait("the handles", [&t] { return t.scheduler().open_transports() == 0; });
+       t.check_size(t.scheduler().memory_in_use(), 0, "bytes of memory still in use");
        t.check_trace(next, "made, lost");
        t.check_trace(t.near, "made");
      }},

@@ -76,7 +76,8 @@ constexpr conformance_case input_cases[] = {
        check_thrown_end(
            t, t.near, [&t] { t.begin_connection(borrow(t.near)); }, "connection_made");
        t.check_trace(t.near, "made, lost sluice:3");
-       t.wait_lost(t.far);
+       t.settle();
+       if (t.far.count("made") != 0) t.wait_lost(t.far);  // a layer's handshake may end at one end first
        t.check(t.far.received().empty(), "output of the turn that threw arrived: " + t.far.received());
      }},
     {"X2 connecting reports the exception of connection_made as errc::protocol_threw",

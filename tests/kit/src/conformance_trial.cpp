@@ -46,6 +46,7 @@ void change_options(transport& end, const std::function<void(stream_options&)>& 
 mortal::~mortal() {
   outcome_.destroyed = true;
   outcome_.destroyed_inside = inside_;
+  if (outcome_.on_destroyed) outcome_.on_destroyed();
 }
 
 void mortal::connection_made(transport& made) {
@@ -216,6 +217,7 @@ void trial::drain() {
 void trial::break_output(std::string_view last_words) {
   scheduler().for_each_transport(
       [](transport& open) { change_options(open, [](stream_options& settings) { settings.linger = std::chrono::milliseconds(0); }); });
+  settle();  // what layers say to each other behind their handshake is read, or closing would be a reset
   far_end().write(last_words);
   far_end().close();
   wait_lost(far);
@@ -256,7 +258,10 @@ void trial::unhook() {
   std::for_each(others_.begin(), others_.end(), clear);
   std::for_each(other_buffered_.begin(), other_buffered_.end(), clear);
   buffered_near.on_get_buffer = nullptr;
-  for (mortal::fate& fate : fates_) fate.on_data = nullptr;
+  for (mortal::fate& fate : fates_) {
+    fate.on_data = nullptr;
+    fate.on_destroyed = nullptr;
+  }
   if (fixture_ != nullptr) collect_reports();
   for (recording_buffered_protocol& other : other_buffered_) other.on_get_buffer = nullptr;
 }

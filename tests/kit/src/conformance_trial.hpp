@@ -49,6 +49,7 @@ class mortal final : public protocol {
     bool throws = false;            // its connection_lost does
     transport* connection = nullptr;
     std::function<void(const_bytes)> on_data;
+    std::function<void()> on_destroyed;
   };
 
   explicit mortal(fate& outcome) : outcome_(outcome) {}
@@ -104,7 +105,11 @@ class trial {
     wait(std::to_string(bytes) + " bytes", [&end, bytes] { return end.received().size() >= bytes; });
   }
   void wait_event(const recorder& end, std::string_view line) {
-    wait(line, [&end, line] { return end.count(line) != 0; });
+    wait(line, [&end, line, seen = std::size_t{0}]() mutable {
+      for (; seen < end.events().size(); ++seen)
+        if (end.events()[seen] == line) return true;
+      return false;
+    });
   }
   /// Until what is on its way has arrived: many turns, and a little time.
   void settle();
@@ -189,6 +194,7 @@ void add_lifecycle_cases(case_list& cases);
 void add_ending_cases(case_list& cases);
 void add_reading_cases(case_list& cases);
 void add_writing_cases(case_list& cases);
+void add_file_cases(case_list& cases);
 void add_flow_control_cases(case_list& cases);
 void add_half_close_cases(case_list& cases);
 void add_closing_cases(case_list& cases);

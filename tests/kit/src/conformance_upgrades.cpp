@@ -31,6 +31,30 @@ void check_parked_told(trial& t, const upgrade_in_progress& upgrade) {
   t.check(upgrade.next.destroyed && !upgrade.next.made && !upgrade.next.lost, "the next protocol should be destroyed unseen");
 }
 
+// A layer whose handshake ends when the case says so.
+class layer_by_hand final : public layer {
+ public:
+  explicit layer_by_hand(sluice::scheduler& owner) : layer(owner) {}
+  void greet(transport& below) { below.write("hello\n"); }
+  void establish() { established(); }
+  transport& below() { return lower(); }
+
+ private:
+  void connection_made(transport& below) override {
+    attach(below);
+    greet(below);
+  }
+};
+
+layer_by_hand& begin_upgrade_by_hand(trial& t, upgrade_in_progress& upgrade) {
+  t.connect();
+  auto between = std::make_unique<layer_by_hand>(t.scheduler());
+  layer_by_hand& result = *between;
+  t.check(!t.near_end().upgrade(std::move(between), std::make_unique<mortal>(upgrade.next)), "upgrade failed");
+  t.wait_received(t.far, 6);
+  return result;
+}
+
 constexpr conformance_case death_cases[] = {
     {"L4 a protocol whose peer closes inside the handshake of an upgrade still gets connection_lost",
      [](trial& t) {
@@ -75,6 +99,24 @@ constexpr conformance_case death_cases[] = {
        script.end = ending::die;
        begin_upgrade(t, upgrade, script);
        check_parked_told(t, upgrade);
+     }},
+    {"L4 a protocol whose layer is closed inside the handshake still gets connection_lost",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer& between = begin_upgrade_by_hand(t, upgrade);
+       between.close();
+       t.check(t.near.count("lost sluice:1") == 0, "connection_lost was called inside the call");
+       check_parked_told(t, upgrade);
+       t.check_reason(t.near, errc::aborted);
+     }},
+    {"L4 a protocol whose layer is aborted or reset inside the handshake still gets connection_lost",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer& between = begin_upgrade_by_hand(t, upgrade);
+       between.abort();
+       between.reset();
+       check_parked_told(t, upgrade);
+       t.check_reason(t.near, errc::aborted);
      }},
     {"L4 a protocol in the handshake of its upgrade gets connection_lost when the scheduler ends",
      [](trial& t) {
@@ -170,6 +212,97 @@ constexpr conformance_case success_cases[] = {
        t.wait_received(t.far, 6);
        below.close();
        check_parked_told(t, upgrade);
+     }},
+    {"V5 what is written to a layer inside its handshake is dropped and never sent in the clear",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       t.in_turn([&] {
+         t.check(between.write("secret") == write_status::dropped, "the write should be dropped");
+         between.flush();
+       });
+       t.check_size(between.get_write_buffer_size(), 0, "queued bytes");
+       between.establish();
+       t.check(upgrade.next.made && !upgrade.next.connection->is_closing(), "the next protocol should be made");
+       t.check(upgrade.next.connection->write("sealed") == write_status::accepted, "the write should be accepted");
+       t.wait_received(t.far, 12);
+       t.check(t.far.received() == "hello\nsealed", "got " + t.far.received());
+       t.forgive(t.near);
+     }},
+    {"R3 a layer that is paused inside its handshake delivers nothing until it is resumed",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       t.forgive(t.near);
+       std::size_t delivered = 0;
+       upgrade.next.on_data = [&](const_bytes data) { delivered += data.size(); };
+       between.pause_reading();
+       t.in_turn([&] { between.establish(); });
+       t.check(!upgrade.next.connection->is_reading(), "is_reading should be false");
+       t.far_end().write("later");
+       t.settle();
+       t.check_size(delivered, 0, "bytes that came although reading was paused");
+       upgrade.next.connection->resume_reading();
+       t.wait("5 bytes", [&delivered] { return delivered == 5; });
+     }},
+    {"L17 a layer that is told to shut down inside its handshake tells the next protocol once it is made",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       t.forgive(t.near);
+       between.shut_down();
+       t.settle();
+       t.in_turn([&] { between.establish(); });
+       t.check(upgrade.next.made, "the next protocol should be made");
+       t.wait("its end", [&upgrade] { return upgrade.next.lost; });
+     }},
+    {"V5 a layer that is established after the transport below began to close is too late: the parked protocol is told",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       t.in_turn([&] {
+         between.below().close();
+         between.establish();
+       });
+       check_parked_told(t, upgrade);
+     }},
+    {"V5 a layer that is established after it was closed itself is too late: the parked protocol is told",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       t.in_turn([&] {
+         between.close();
+         between.establish();
+         t.check(between.write("x") == write_status::dropped, "the write should be dropped");
+       });
+       check_parked_told(t, upgrade);
+       t.check_reason(t.near, errc::aborted);
+     }},
+    {"V5 a switch below a layer inside its handshake tells the parked protocol, and the connection goes on with the new one",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       recording_protocol& other = t.another();
+       between.below().set_protocol(borrow(other));
+       t.wait_event(other, "made");
+       check_parked_told(t, upgrade);
+       t.check_reason(t.near, errc::aborted);
+       t.far_end().write("to the new one");
+       t.wait_received(other, 14);
+       t.check_trace(other, "made, data 14");
+     }},
+    {"V5 an upgrade below a layer inside its handshake ends that handshake when its own is done",
+     [](trial& t) {
+       upgrade_in_progress upgrade(t);
+       layer_by_hand& between = begin_upgrade_by_hand(t, upgrade);
+       recording_protocol& other = t.another();
+       between.below().upgrade(std::make_unique<handshaking_layer>(t.scheduler()), borrow(other));
+       t.wait_received(t.far, 12);
+       t.check_trace(t.near, "made");
+       t.far_end().write("hello\nmore");
+       t.wait_received(other, 4);
+       check_parked_told(t, upgrade);
+       t.check_trace(other, "made, data 4");
      }},
     {"V6 an upgrade outside of a callback takes effect in a later turn, and writes of the same callback go below the layer",
      [](trial& t) {

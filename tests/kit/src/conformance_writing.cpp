@@ -259,6 +259,32 @@ constexpr conformance_case callback_write_cases[] = {
        t.near_end().close();
        t.check(t.write_pattern(1) == write_status::dropped, "a write after close should be dropped");
      }},
+    {"W9 a write whose pause_writing closes is accepted, and its bytes arrive",
+     [](trial& t) {
+       t.connect();
+       t.fill();
+       t.near.on_pause = [&] {
+         t.near_end().close();
+         return backpressure::handled;
+       };
+       t.set_marks(0, t.near_end().get_write_buffer_size() + 10);
+       t.check(t.write_pattern(500) != write_status::dropped, "the transport has the bytes, so they were not dropped");
+       t.check(t.near_end().is_closing() && t.near.count("pause") == 1, "pause_writing should have closed");
+       t.drain();
+       t.wait_lost(t.near);
+       t.check_trace(t.near, "made, pause, lost");
+     }},
+    {"W9 a write whose pause_writing aborts is dropped",
+     [](trial& t) {
+       t.connect();
+       t.fill();
+       t.near.on_pause = [&] {
+         t.near_end().abort();
+         return backpressure::handled;
+       };
+       t.set_marks(0, t.near_end().get_write_buffer_size() + 10);
+       t.check(t.near_end().write(pattern(500)) == write_status::dropped, "nothing of an aborted connection is delivered");
+     }},
     {"W9 bytes of this turn that were not tried yet never count as above the high mark",
      [](trial& t) {
        t.connect();

@@ -23,6 +23,7 @@ const case_list& all_cases() {
     add_ending_cases(list);
     add_reading_cases(list);
     add_writing_cases(list);
+    add_file_cases(list);
     add_flow_control_cases(list);
     add_half_close_cases(list);
     add_closing_cases(list);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <sluice/layer.hpp>
+#include <sluice/loop.hpp>
 #include <sluice/memory.hpp>
 #include <sluice/protocol.hpp>
 #include <sluice/scheduler.hpp>
@@ -30,7 +31,9 @@ namespace sluice::testing {
 struct capabilities {
   bool half_close = true;    ///< `write_eof()`: the peer sees the end of our output and can still send.
   bool reset = true;         ///< `reset()`: the peer sees an error, at once, also while it does not read.
+  bool end_of_input = true;  ///< The peer's end is an end, behind its last byte, and no failure that may overtake it.
   bool hangup = false;       ///< `stream_options::report_hangup_while_paused` works: the medium tells of the peer's end at any time.
+  bool vigilance = true;     ///< The end of the medium is noticed at once, also while nothing is read.
   bool listener = false;     ///< The fixture can listen and dial.
   bool completion = false;   ///< The fixture knows what connecting reported.
   bool addresses = false;    ///< `info<peer_address>()` and `info<local_address>()`.
@@ -96,9 +99,30 @@ enum class near_side {
   accepts
 };
 /// TCP on the loopback interface, on a `loop`.
-transport_under_test over_tcp(near_side side = near_side::connects);
+transport_under_test over_tcp(near_side side = near_side::connects, const loop_options& options = {});
 /// Unix sockets with an abstract name, on a `loop`.
-transport_under_test over_local(near_side side = near_side::connects);
+transport_under_test over_local(near_side side = near_side::connects, const loop_options& options = {});
+
+/// Two pipes, one for each way, on a `loop`.
+transport_under_test over_pipe();
+
+/// Two named pipes, one for each way, on a `loop`.
+transport_under_test over_fifo();
+
+/// The input and output of a child process, whose ends of the pipes the far end has taken over, on a `loop`. Needs `sh` and /proc.
+transport_under_test over_process();
+
+/// A terminal that the near end reads and writes as a stream, and whose master is the far end, on a `loop`.
+transport_under_test over_terminal();
+
+/// A pseudo-terminal that the near end exports and the far end has opened, on a `loop`.
+transport_under_test over_pty();
+
+/// A serial line, which is a pseudo-terminal, on a `loop`.
+transport_under_test over_serial();
+
+/// Two serial lines that a `simulated_line` joins, on a `manual_scheduler`; the line hangs up when the far end closes its port.
+transport_under_test over_simulated_line();
 
 /// `below` with a layer on its near end and, unless it is null, one on its far end. Each is called with the scheduler and the protocol above.
 using layer_maker = std::function<std::unique_ptr<layer>(scheduler& owner, protocol_ptr upper)>;
