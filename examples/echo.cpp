@@ -1,6 +1,11 @@
 // One protocol, any endpoints at once: echo ENDPOINT… [--high BYTES] [--low BYTES] [--mode echo|sink|source] [--drain SECONDS]
+// [--hand-over PATH]
 
-#include <sluice/schemes.hpp>
+#include <sluice/datagram_transport.hpp>
+#include <sluice/error.hpp>
+#include <sluice/hand_over.hpp>
+#include <sluice/info.hpp>
+#include <sluice/loop.hpp>
 #include <sluice/shutdown.hpp>
 #include <sluice/timer.hpp>
 #include <sluice/transport_ref.hpp>
@@ -16,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include "program_schemes.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -26,6 +33,7 @@ struct settings {
   std::optional<std::string> low;
   std::string mode = "echo";
   unsigned drain = 5;
+  std::string hand_over;
 };
 
 // Sends back what it gets. A client that does not read is held back by the watermarks, without a line here.
@@ -94,6 +102,20 @@ class source final : public echo {
   }
 };
 
+// The same for datagrams, each on its own.
+class datagram_echo final : public sluice::datagram_protocol {
+ public:
+  explicit datagram_echo(const settings& chosen) : answers_(chosen.mode == "echo") {}
+  void connection_made(sluice::datagram_transport& transport) override { transport_ = &transport; }
+  void datagram_received(sluice::const_bytes data, const sluice::address& from) override {
+    if (answers_) transport_->send_to(data, from);
+  }
+
+ private:
+  bool answers_;
+  sluice::datagram_transport* transport_ = nullptr;
+};
+
 sluice::protocol_ptr make(const settings& chosen) {
   if (chosen.mode == "sink") return std::make_unique<sink>();
   if (chosen.mode == "source") return std::make_unique<source>();
@@ -110,17 +132,29 @@ std::string with_marks(std::string text, const settings& chosen) {
   return text;
 }
 
-std::unique_ptr<sluice::server> listen(sluice::loop& loop, const std::string& text, const settings& chosen) {
-  const sluice::endpoint at(text);
-  auto server = sluice::listen(loop, with_marks(text, chosen), [&chosen] { return make(chosen); });
-  const sluice::endpoint bound = at.port() ? at.with_port(server->sockets().front().port()) : at;
-  std::printf("listening on %s\n", bound.to_string().c_str());
+void say(const sluice::endpoint& at, const sluice::address& bound) {
+  std::printf("listening on %s\n", (at.port() ? at.with_port(bound.port()) : at).to_string().c_str());
   std::fflush(stdout);
+}
+
+std::unique_ptr<sluice::server> listen(sluice::loop& loop, const sluice::scheme_table& schemes, const std::string& text,
+                                       const settings& chosen) {
+  auto server = schemes.listen(loop, with_marks(text, chosen), [&chosen] { return make(chosen); });
+  say(text, server->sockets().front());
   return server;
 }
 
+void open_datagrams(sluice::loop& loop, const sluice::scheme_table& schemes, const std::string& text, const settings& chosen) {
+  if (chosen.mode == "source")
+    throw std::system_error(sluice::errc::not_supported, text + ": datagrams have no connections to send to in mode source");
+  auto& opened = schemes.open_datagrams(loop, with_marks(text, chosen), std::make_unique<datagram_echo>(chosen));
+  say(text, opened.info<sluice::local_address>()->value);
+}
+
 void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
-  app.add_option("ENDPOINT", chosen.endpoints, "where to listen: tcp://127.0.0.1:7000, unix:/run/echo.sock, unix-abstract:echo")
+  app.add_option(
+         "ENDPOINT", chosen.endpoints,
+         "where to listen: tcp://127.0.0.1:7000, unix:/run/echo.sock, udp://127.0.0.1:7000, tls://127.0.0.1:7001?cert=cert.pem&key=key.pem")
       ->required();
   app.add_option("--high", chosen.high, "unsent bytes of one connection above which its input is held, such as 65536 or 64KiB");
   app.add_option("--low", chosen.low, "unsent bytes at which it goes on");
@@ -128,6 +162,10 @@ void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
       ->check(CLI::IsMember({"echo", "sink", "source"}))
       ->capture_default_str();
   app.add_option("--drain", chosen.drain, "seconds to deliver what is in flight after SIGTERM or SIGINT")->capture_default_str();
+  app.add_option(
+      "--hand-over", chosen.hand_over,
+      "a socket file: take over the sockets of the process that runs with the same option, which drains and ends, and wait there "
+      "for the next one");
   app.parse(argc, argv);
 }
 
@@ -139,7 +177,24 @@ void serve(const settings& chosen) {
     for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
   };
   for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
-  for (const std::string& text : chosen.endpoints) servers.push_back(listen(loop, text, chosen));
+  program_schemes schemes;
+  loop.on_signal(SIGHUP, [&] { schemes.reload("echo"); });
+  sluice::hand_over::succession before;
+  std::optional<sluice::hand_over::offer> next;
+  if (!chosen.hand_over.empty()) {
+    const auto meeting_place = sluice::address::unix_path(chosen.hand_over);
+    before = sluice::hand_over::take(loop, meeting_place);
+    next.emplace(loop, meeting_place, stop);
+  }
+  for (const std::string& text : chosen.endpoints) {
+    if (schemes.table.carries_datagrams(text)) {
+      open_datagrams(loop, schemes.table, text, chosen);
+      continue;
+    }
+    servers.push_back(listen(loop, schemes.table, text, chosen));
+    if (next) next->add(*servers.back());
+  }
+  before.ready();  // clients come to us from now on
   loop.run();
 }
 

@@ -1,6 +1,6 @@
 // A server of the Redis protocol with its keys in memory: kv_server ENDPOINT… [--max-bulk BYTES] [--max-unsent BYTES] [--drain SECONDS]
 
-#include <sluice/schemes.hpp>
+#include <sluice/loop.hpp>
 #include <sluice/shutdown.hpp>
 #include <sluice/timer.hpp>
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kv_connection.hpp"
+#include "program_schemes.hpp"
 
 namespace {
 
@@ -25,8 +26,10 @@ class service : public kv_service {
   explicit service(sluice::loop& loop) : loop_(loop) { sweep_.start(tick); }
 
   unsigned drain = 5;
+  program_schemes schemes;
+
   void listen(const sluice::endpoint& at) {
-    servers_.push_back(sluice::listen(loop_, at, [this] { return std::make_unique<kv_connection>(*this); }));
+    servers_.push_back(schemes.table.listen(loop_, at, [this] { return std::make_unique<kv_connection>(*this); }));
     const sluice::endpoint bound = at.port() ? at.with_port(servers_.back()->sockets().front().port()) : at;
     std::printf("listening on %s\n", bound.to_string().c_str());
     std::fflush(stdout);
@@ -68,7 +71,7 @@ int main(int argc, char** argv) {
     std::vector<std::string> endpoints;
     CLI::App app("A server of the Redis protocol with its keys in memory.");
     const CLI::Range sizes(std::int64_t{1}, std::int64_t{1} << 40);
-    app.add_option("ENDPOINT", endpoints, "where to listen: tcp://127.0.0.1:7379, unix:/run/kv.sock")->required();
+    app.add_option("ENDPOINT", endpoints, "where to listen: tcp://127.0.0.1:7379, unix:/run/kv.sock, tls://…")->required();
     app.add_option("--max-bulk", store.max_bulk, "bytes of the largest key or value")->check(sizes)->capture_default_str();
     app.add_option("--max-unsent", store.max_unsent, "bytes of unread replies that end a client")->check(sizes)->capture_default_str();
     app.add_option("--drain", store.drain, "seconds to answer what is in flight after SIGTERM or SIGINT")->capture_default_str();
@@ -78,6 +81,7 @@ int main(int argc, char** argv) {
       for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
     };
     for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
+    loop.on_signal(SIGHUP, [&] { store.schemes.reload("kv_server"); });
     for (const auto& endpoint : endpoints) store.listen(endpoint);
     loop.run();
   } catch (const std::system_error& error) {

@@ -2,22 +2,16 @@
 // pauses, when it cannot connect or the connection breaks. It ends when the server does so in good order. All timeouts are options of the
 // endpoint: tcp_client 'tcp://localhost:7000?connect_timeout=5s&idle=30s&attempt_delay=100ms' --say hello
 
-#include <sluice/schemes.hpp>
-#include <sluice/timer.hpp>
+#include <sluice/reconnect.hpp>
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <random>
 #include <string>
 
 namespace {
-
-using namespace std::chrono_literals;
-using std::chrono::milliseconds;
 
 struct settings {
   std::string endpoint;
@@ -25,91 +19,46 @@ struct settings {
   unsigned attempts = 10;
 };
 
-// Twice as long each time, and not the same for all: clients that lost their server together should not come back together.
-class back_off {
- public:
-  void reset() { ceiling_ = shortest; }
-  milliseconds next() {
-    const milliseconds pause(std::uniform_int_distribution<milliseconds::rep>(ceiling_.count() / 2, ceiling_.count())(random_));
-    ceiling_ = std::min<milliseconds>(2 * ceiling_, longest);
-    return pause;
-  }
-
- private:
-  static constexpr milliseconds shortest = 100ms;
-  static constexpr milliseconds longest = 10s;
-
-  milliseconds ceiling_ = shortest;
-  std::minstd_rand random_{std::random_device()()};
-};
-
-class client {
- public:
-  client(sluice::loop& loop, const settings& chosen)
-      : loop_(loop), to_(chosen.endpoint), words_(chosen.words), attempts_left_(chosen.attempts), pause_(loop, [this] { connect(); }) {}
-
-  void connect();
-  bool succeeded() const { return succeeded_; }
-
-  const std::string& words() const { return words_; }
-  // Only a server that answers is back: one that cuts us off at once would have us back at once, for ever.
-  void heard() { pauses_.reset(); }
-  void ended(std::error_code reason) {
-    succeeded_ = !reason;
-    if (reason) again(reason.message());
-  }
-
- private:
-  void again(const std::string& why);
-
-  sluice::loop& loop_;
-  sluice::endpoint to_;
-  std::string words_;
-  unsigned attempts_left_;
-  sluice::connecting attempt_;
-  sluice::timer pause_;
-  back_off pauses_;
-  bool succeeded_ = false;
-};
-
 // One connection. An idle timeout, where the endpoint has one, ends it like any other error.
 class session final : public sluice::protocol {
  public:
-  explicit session(client& owner) : owner_(owner) {}
+  explicit session(const std::string& words) : words_(words) {}
 
  private:
   void connection_made(sluice::transport& transport) override {
     std::fprintf(stderr, "connected to %s\n", transport.info<sluice::peer_address>()->value.to_string().c_str());
-    transport.write(owner_.words());
+    transport.write(words_);
     transport.write_eof();
   }
   void data_received(sluice::const_bytes data) override {
-    owner_.heard();
     std::fwrite(data.data(), 1, data.size(), stdout);
     std::fflush(stdout);
   }
-  void connection_lost(std::error_code reason) override { owner_.ended(reason); }
 
-  client& owner_;
+  const std::string& words_;
 };
 
-void client::connect() {
-  --attempts_left_;
-  attempt_ = sluice::connect(
-      loop_, to_, [this] { return std::make_unique<session>(*this); },
-      [this](const sluice::result<sluice::transport&>& made) {
-        if (!made) again(made.detail());
-      });
+void tell(const sluice::reconnect_event& event) {
+  if (!event.error) return;
+  if (event.next)
+    std::fprintf(stderr, "%s; again in %d ms\n", event.detail.c_str(),
+                 static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(*event.next).count()));
+  else
+    std::fprintf(stderr, "%s; that was the last attempt\n", event.detail.c_str());
 }
 
-void client::again(const std::string& why) {
-  if (attempts_left_ == 0) {
-    std::fprintf(stderr, "%s; that was the last attempt\n", why.c_str());
-    return;
-  }
-  const milliseconds pause = pauses_.next();
-  std::fprintf(stderr, "%s; again in %d ms\n", why.c_str(), static_cast<int>(pause.count()));
-  pause_.start(pause);
+// True if the server ended the last connection in good order.
+bool talk(const settings& chosen) {
+  sluice::loop loop;
+  sluice::reconnect_options how;
+  how.pacing.attempts = chosen.attempts;
+  how.pacing.after_orderly_end = sluice::reconnect_machine::orderly_end::finish;
+  how.on_event = tell;
+  sluice::reconnector client(
+      loop, chosen.endpoint, [&] { return std::make_unique<session>(chosen.words); }, how);
+  client.start();
+  loop.run();
+  return client.state() == sluice::reconnect_machine::state::finished;
 }
 
 }  // namespace
@@ -124,11 +73,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   try {
-    sluice::loop loop;
-    client one(loop, chosen);
-    one.connect();
-    loop.run();
-    return one.succeeded() ? 0 : 1;
+    return talk(chosen) ? 0 : 1;
   } catch (const std::system_error& error) {
     std::fprintf(stderr, "tcp_client: %s\n", error.what());
     return 2;

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 FOLDER = sys.argv[1]
@@ -154,6 +155,59 @@ def wait_for_listening(process):
             return found
 
 
+def datagram_port(server):
+    line = server.process.stdout.readline()
+    found = re.fullmatch(r"listening on (?:udp://)?127\.0\.0\.1:(\d+)\n", line)
+    assert found, f"unexpected line {line!r}"
+    return int(found[1])
+
+
+def check_datagrams(peer, to):
+    peer.settimeout(PATIENCE)
+    for data in (b"", b"x", os.urandom(1400), os.urandom(30_000)):
+        peer.sendto(data, to)
+        assert peer.recv(65536) == data
+
+
+def check_socat(address, line):
+    command = ["socat", "STDIO", address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as socat:
+        socat.stdin.write(line)
+        socat.stdin.flush()
+        assert socat.stdout.readline() == line
+        socat.kill()
+
+
+def echo_answers_datagrams_of_python_and_of_socat():
+    with tempfile.TemporaryDirectory() as folder:
+        path, own, third = (os.path.join(folder, name) for name in ("echo", "python", "socat"))
+        with program("echo", "udp://127.0.0.1:0", f"unix-dgram:{path}", "tcp://127.0.0.1:0") as echo:
+            port = datagram_port(echo)
+            assert echo.process.stdout.readline() == f"listening on unix-dgram:{path}\n"
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                check_datagrams(peer, ("127.0.0.1", port))
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+                peer.bind(own)
+                check_datagrams(peer, path)
+            check_socat(f"UDP4:127.0.0.1:{port}", b"by UDP\n")
+            check_socat(f"UNIX-SENDTO:{path},bind={third}", b"by a Unix socket\n")
+            echo.address()
+            echo.stop()
+        assert not os.path.exists(path), "the socket file is left behind"
+    assert '"99999" at 16 is not a port' in refused("echo", "udp://127.0.0.1:99999")
+    assert '"70000" at 31 is not a value for max_datagram' in refused("echo", "udp://127.0.0.1:0?max_datagram=70000")
+    assert "datagrams have no connections" in refused("echo", "udp://127.0.0.1:0", "--mode", "source")
+
+
+def udp_echo_answers_and_says_what_is_wrong():
+    with program("udp_echo", "127.0.0.1:0") as echo:
+        port = datagram_port(echo)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            check_datagrams(peer, ("127.0.0.1", port))
+        assert f"opening udp 127.0.0.1:{port}" in refused("udp_echo", f"127.0.0.1:{port}")
+    assert "nowhere" in refused("udp_echo", "nowhere")
+
+
 def echo_is_started_by_socket_activation():
     if shutil.which("systemd-socket-activate") is None:
         sys.exit(77)  # skipped
@@ -181,6 +235,85 @@ def echo_is_started_by_socket_activation():
             assert os.path.exists(path), "systemd made the socket file, and systemd removes it"
         finally:
             process.kill()
+
+
+class load:
+    """Clients that connect, check every byte that comes back, and leave, again and again; to each of the addresses."""
+
+    def __init__(self, *addresses, clients=6):
+        self.failures, self.served, self.goes_on = [], 0, True
+        self.threads = [threading.Thread(target=self.drive, args=(family, address)) for family, address in addresses for _ in range(clients)]
+
+    def drive(self, family, address):
+        data = os.urandom(30_000)
+        while self.goes_on and not self.failures:
+            try:
+                with socket.socket(family) as peer:
+                    peer.settimeout(PATIENCE)
+                    peer.connect(address)
+                    for size in (1, 300, 30_000):
+                        peer.sendall(data[:size])
+                        assert read_exactly(peer, size) == data[:size]
+                self.served += 1
+            except (OSError, AssertionError) as error:
+                self.failures.append(f"{address}: {error!r} after {self.served} connections")
+
+    def wait_for_more(self, connections=100):
+        begin, deadline = self.served, time.monotonic() + PATIENCE
+        while self.served < begin + connections and not self.failures and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert self.served >= begin + connections and not self.failures, self.failures
+
+    def __enter__(self):
+        for each in self.threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_):
+        self.goes_on = False
+        for each in self.threads:
+            each.join()
+
+
+def echo_hands_over_to_its_successor_under_load():
+    with tempfile.TemporaryDirectory() as folder:
+        path, meeting_place = os.path.join(folder, "echo.sock"), os.path.join(folder, "next")
+        first = program("echo", "tcp://127.0.0.1:0", f"unix:{path}", "--hand-over", meeting_place)
+        address = first.address()
+        assert first.process.stdout.readline() == f"listening on unix:{path}\n"
+        endpoints = [f"tcp://127.0.0.1:{address[1]}", f"unix:{path}"]
+        with contextlib.ExitStack() as stack, load((socket.AF_INET, address), (socket.AF_UNIX, path)) as clients:
+            running = stack.enter_context(first)
+            staying = client(address)
+            clients.wait_for_more()
+            for _ in range(3):
+                staying.sendall(b"served by the one that accepted me")
+                assert read_exactly(staying, 34) == b"served by the one that accepted me"
+                successor = stack.enter_context(program("echo", *endpoints, "--hand-over", meeting_place))
+                assert running.process.communicate(timeout=PATIENCE)[1] == "" and running.process.returncode == 0
+                assert read_to_the_end(staying) == b""  # it was quiet, so it was closed in good order
+                staying, running = client(address), successor
+                clients.wait_for_more()
+            assert os.path.exists(path) and os.stat(meeting_place).st_mode & 0o777 == 0o600
+            clients.goes_on = False
+            for each in clients.threads:
+                each.join()
+            assert clients.failures == [], clients.failures
+            running.stop()
+        assert os.listdir(folder) == [], "the last one removes the socket files"
+
+
+def echo_goes_on_where_its_successor_fails():
+    with tempfile.TemporaryDirectory() as folder:
+        meeting_place = os.path.join(folder, "next")
+        with program("echo", "tcp://127.0.0.1:0", "--hand-over", meeting_place) as echo:
+            address = echo.address()
+            wrong = refused("echo", f"tcp://127.0.0.1:{address[1]}?nodelay=perhaps", "--hand-over", meeting_place)
+            assert "nodelay" in wrong, wrong
+            assert "ended before it was ready; this process goes on serving" in echo.process.stderr.readline()
+            with load((socket.AF_INET, address), clients=2) as clients:
+                clients.wait_for_more(10)
+            echo.stop()
 
 
 def echo_says_what_is_wrong_with_its_arguments():
@@ -313,10 +446,69 @@ def happy_eyeballs_shows_each_attempt():
                     rf"{time_at}127\.0\.0\.1:{port} +connected{time_for}"
                     rf"{time_at}127\.0\.0\.2:{port} +given up, as another was faster{time_for}there is a connection\n")
         assert re.fullmatch(expected, done.stdout), done.stdout
-        done = run("happy_eyeballs", "there", str(port), "--as", "127.0.0.2", "--timeout", "50")
+        done = run("happy_eyeballs", "there", str(port), "--as", "127.0.0.2", "--timeout", "2000")  # time to resolve the name, on a machine that is busy
         assert done.returncode == 1, done
         assert done.stdout.endswith(f"connecting to there:{port}: a deadline passed; 127.0.0.2:{port}: no answer\n"), done.stdout
     assert '"nowhere" is not a numeric host' in refused("happy_eyeballs", "there", "80", "--as", "nowhere")
+
+
+@contextlib.contextmanager
+def machine_with_an_adapter():
+    """Options for a /sys and a /dev with one USB adapter, as the kernel lays them out."""
+    with tempfile.TemporaryDirectory() as root:
+        usb, entry, dev = (os.path.join(root, name) for name in ("sys/devices/1-1", "sys/class/tty/ttyUSB0", "dev"))
+        for folder in (os.path.join(usb, "1-1:1.0/ttyUSB0"), entry, os.path.join(dev, "serial/by-id")):
+            os.makedirs(folder)
+        for name, text in {"idVendor": "0403", "idProduct": "6001", "serial": "A1", "product": "Cable\x1b[2J", "1-1:1.0/bInterfaceNumber": "00"}.items():
+            with open(os.path.join(usb, name), "w", encoding="ascii") as file:
+                file.write(text + "\n")
+        os.symlink(os.path.join(usb, "1-1:1.0/ttyUSB0"), os.path.join(entry, "device"))
+        os.symlink("/drivers/ftdi_sio", os.path.join(usb, "1-1:1.0/ttyUSB0/driver"))
+        with open(os.path.join(dev, "ttyUSB0"), "wb"):
+            os.symlink("../../ttyUSB0", os.path.join(dev, "serial/by-id/usb-Cable"))
+        yield ["--sys", os.path.join(root, "sys"), "--dev", dev]
+
+
+def list_ports_names_what_is_plugged_in():
+    with machine_with_an_adapter() as options:
+        done = run("list_ports", *options)
+        assert done.returncode == 0, done
+        dev = options[-1]
+        assert done.stdout == f"{dev}/ttyUSB0  ftdi_sio\n  usb:0403:6001:A1  Cable?[2J\n  {dev}/serial/by-id/usb-Cable\n", done.stdout
+    assert "class/tty: " in refused("list_ports", "--sys", "/nowhere")
+
+
+def list_ports_watches():
+    with machine_with_an_adapter() as options, program("list_ports", *options, "--watch") as watch:
+        assert watch.process.stdout.readline().startswith("added    "), "the port that is there"
+        for _ in range(2):
+            watch.process.stdout.readline()
+        os.unlink(options[-1] + "/ttyUSB0")
+        assert watch.process.stdout.readline().startswith("removed  "), "the port that is gone"
+        watch.stop()
+
+
+def run_child(*words):
+    done = subprocess.run([os.path.join(FOLDER, "run_child"), *words], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run_child_passes_on_what_a_command_prints_and_how_it_ends():
+    assert run_child("echo", "-n", "word") == (0, "word", "run_child: exit code 0\nrun_child: 4 bytes of output, 0 of errors\n")
+    code, out, errors = run_child("sh", "-c", "echo yes; echo no >&2; exit 3")
+    assert (code, out) == (3, "yes\n") and sorted(errors.splitlines()) == sorted(
+        ["no", "run_child: exit code 3", "run_child: 4 bytes of output, 3 of errors"]), errors
+    code, _, errors = run_child("sh", "-c", "kill -KILL $$")
+    assert code == 128 + signal.SIGKILL and "signal 9" in errors, errors
+    code, _, errors = run_child("/nowhere/at/all")
+    assert code == 127 and "/nowhere/at/all" in errors, errors
+
+
+def run_child_ends_a_command_that_is_not_done_at_its_deadline():
+    code, _, errors = run_child("--deadline", "0.1", "sleep", "60")
+    assert code == 124 and "signal 15, at the deadline" in errors, errors
+    code, _, errors = run_child("--deadline", "0.5", "--grace", "0.1", "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done")
+    assert code == 124 and "signal 9, at the deadline" in errors, errors
 
 
 def kv_server_serves_redis_cli_and_redis_benchmark():

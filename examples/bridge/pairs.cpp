@@ -1,0 +1,79 @@
+#include "pairs.hpp"
+
+#include <sluice/error.hpp>
+#include <sluice/schemes.hpp>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+namespace bridge {
+namespace {
+
+// Factories are copied; a half of a coupling is for one connection.
+sluice::protocol_factory once(sluice::protocol_ptr half) {
+  return [shared = std::make_shared<sluice::protocol_ptr>(std::move(half))] { return std::move(*shared); };
+}
+
+}  // namespace
+
+sluice::protocol_ptr pairs::accept() {
+  const std::uint64_t number = ++made_;
+  auto halves = sluice::make_coupling(loop_, [this, number](const auto& report) { ended(number, report); });
+  pair& made = open_[number];
+  made.joint = halves.joint;
+  made.to_first = schemes_.connect(loop_, first_, once(std::move(halves.first)), connected(number, true));
+  return std::move(halves.second);
+}
+
+void pairs::connect_both(const sluice::endpoint& second) {
+  sluice::protocol_ptr half = accept();
+  open_[made_].to_second = schemes_.connect(loop_, second, once(std::move(half)), connected(made_, false));
+}
+
+sluice::connect_handler pairs::connected(std::uint64_t number, bool first) {
+  return [this, number, first](const sluice::result<sluice::transport&>& made) {
+    if (!made) {
+      ++failures_;
+      std::fprintf(stderr, "pair %llu: %s\n", static_cast<unsigned long long>(number), made.detail().c_str());
+      return;
+    }
+    const auto found = open_.find(number);
+    if (found == open_.end()) return;
+    pair& here = found->second;
+    if (first) here.line = slow_line(*made);
+    if (here.joint.first() == nullptr || here.joint.second() == nullptr) return;
+    here.line.bound(*here.joint.first());
+    here.line.bound_feeder(*here.joint.second());
+  };
+}
+
+void pairs::ended(std::uint64_t number, const sluice::coupling_report& report) {
+  forth_ += report.forth.bytes;
+  back_ += report.back.bytes;
+  for (const auto& [name, reason] : {std::pair("first", report.first), std::pair("second", report.second)}) {
+    if (!reason || reason == sluice::errc::cancelled) continue;
+    ++failures_;
+    std::fprintf(stderr, "pair %llu: the %s end: %s\n", static_cast<unsigned long long>(number), name, reason.message().c_str());
+  }
+  open_.erase(number);
+}
+
+void pairs::print() const {
+  std::uint64_t forth = forth_;
+  std::uint64_t back = back_;
+  for (const auto& [number, each] : open_) {
+    forth += each.joint.report().forth.bytes;
+    back += each.joint.report().back.bytes;
+    const sluice::transport* const line = each.joint.first();
+    const sluice::transport* const feeder = each.joint.second();
+    const std::size_t waiting =
+        (line == nullptr ? 0 : line->get_write_buffer_size()) + (feeder == nullptr ? 0 : waiting_in_the_system(*feeder));
+    std::printf("pair %llu: waiting for the first: %s\n", static_cast<unsigned long long>(number), each.line.describe(waiting).c_str());
+  }
+  std::printf("pairs: %llu, open: %zu, bytes from the first: %llu, to the first: %llu\n", static_cast<unsigned long long>(made_),
+              open_.size(), static_cast<unsigned long long>(forth), static_cast<unsigned long long>(back));
+  std::fflush(stdout);
+}
+
+}  // namespace bridge

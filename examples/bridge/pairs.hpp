@@ -1,0 +1,59 @@
+#pragma once
+
+#include <sluice/connecting.hpp>
+#include <sluice/couple.hpp>
+#include <sluice/endpoint.hpp>
+#include <sluice/loop.hpp>
+#include <sluice/scheme_table.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "settings.hpp"
+#include "slow_line.hpp"
+
+namespace bridge {
+
+// Each client of the second endpoint gets a connection of its own to the first, and the two are coupled. Or, with --connect, one connection
+// to each.
+class pairs {
+ public:
+  pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen)
+      : loop_(loop), schemes_(schemes), first_(chosen.first) {}
+
+  pairs(const pairs&) = delete;
+  pairs& operator=(const pairs&) = delete;
+  // What is still open ends, and tells so, one by one.
+  ~pairs() { const auto last = std::exchange(open_, {}); }
+
+  // The protocol of a client.
+  sluice::protocol_ptr accept();
+  void connect_both(const sluice::endpoint& second);
+
+  void print() const;
+  bool succeeded() const { return failures_ == 0; }
+
+ private:
+  struct pair {
+    sluice::coupling joint;
+    sluice::connecting to_first;
+    sluice::connecting to_second;
+    slow_line line;
+  };
+
+  sluice::connect_handler connected(std::uint64_t number, bool first);
+  void ended(std::uint64_t number, const sluice::coupling_report& report);
+
+  sluice::loop& loop_;
+  const sluice::scheme_table& schemes_;
+  sluice::endpoint first_;
+  std::map<std::uint64_t, pair> open_;
+  std::uint64_t made_ = 0;
+  std::uint64_t failures_ = 0;
+  std::uint64_t forth_ = 0;
+  std::uint64_t back_ = 0;
+};
+
+}  // namespace bridge

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""The example programs over TLS, against TLS of others: openssl, curl, redis-cli, Python, Node.
+
+usage: tls_peers_test.py BUILD_FOLDER_OF_THE_EXAMPLES CASE
+"""
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+
+FOLDER = sys.argv[1]
+PATIENCE = 20  # seconds until something that should have happened counts as never happening
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
+
+
+def openssl(*arguments):
+    done = run("openssl", *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+class authority:
+    """An authority and what it issues, in a folder of their own, for some days."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.path("ca.key"),
+                "-out", self.path("ca.pem"), "-days", "3", "-subj", "/CN=a test")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def issue(self, name, subject="localhost", names="DNS:localhost,IP:127.0.0.1", days="2"):
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.path(name + ".key"),
+                "-out", self.path(name + ".csr"), "-subj", "/CN=" + subject)
+        with open(self.path(name + ".ext"), "w", encoding="ascii") as extensions:
+            extensions.write("subjectAltName=" + names + "\n")
+        openssl("x509", "-req", "-in", self.path(name + ".csr"), "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"), "-days", days,
+                "-CAcreateserial", "-extfile", self.path(name + ".ext"), "-out", self.path(name + ".pem"))
+        return self.path(name + ".pem"), self.path(name + ".key")
+
+
+@contextlib.contextmanager
+def program(name, *arguments):
+    process = subprocess.Popen([os.path.join(FOLDER, name), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("listening on "), line + process.stderr.read()
+        yield process, int(line.split("?")[0].rsplit(":", 1)[1])
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+
+
+def served(folder, options=""):
+    made = authority(folder)
+    cert, key = made.issue("server")
+    return made, f"tls://127.0.0.1:0?cert={cert}&key={key}{options}"
+
+
+def context_for(made, **settings):
+    context = ssl.create_default_context(cafile=made.path("ca.pem"))
+    for name, value in settings.items():
+        setattr(context, name, value)
+    return context
+
+
+def secure(context, port, session=None):
+    plain = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    return context.wrap_socket(plain, server_hostname="localhost", session=session)
+
+
+def exchange(peer, data=b"hello"):
+    peer.sendall(data)
+    heard = b""
+    while len(heard) < len(data):
+        part = peer.recv(65536)
+        assert part, f"the end came after {len(heard)} of {len(data)} bytes"
+        heard += part
+    assert heard == data
+
+
+def echo_serves_openssl_s_client():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        with program("echo", endpoint) as (_, port):
+            for version in ("-tls1_2", "-tls1_3"):
+                client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", made.path("ca.pem"),
+                                           "-verify_return_error", "-verify_hostname", "localhost", "-quiet", version],
+                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                client.stdin.write(b"hello\n")
+                client.stdin.flush()
+                assert client.stdout.readline() == b"hello\n", version
+                client.kill()
+                client.communicate()
+            old = run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_1", "-cipher", "ALL@SECLEVEL=0", input="")
+            assert old.returncode != 0 and "Cipher is (NONE)" in old.stdout, old.stdout
+
+
+def echo_serves_python_with_alpn_resumption_and_half_close():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder, "&alpn=echo,other")
+        with program("echo", endpoint) as (_, port):
+            context = context_for(made)
+            context.set_alpn_protocols(["other", "echo"])
+            with secure(context, port) as first:
+                exchange(first, os.urandom(3_000_000))
+                assert first.version() == "TLSv1.3" and first.selected_alpn_protocol() == "echo"
+                session = first.session
+                assert first.unwrap() is not None  # our goodbye, and the server's
+            with secure(context, port, session) as second:
+                exchange(second)
+                assert second.session_reused
+            old = context_for(made, maximum_version=ssl.TLSVersion.TLSv1_2)
+            with secure(old, port) as third:
+                exchange(third)
+                session = third.session
+            with secure(old, port, session) as fourth:
+                assert fourth.session_reused
+            context.set_alpn_protocols(["unknown"])
+            try:
+                secure(context, port)
+                assert False, "ALPN without a protocol in common went through"
+            except ssl.SSLError as error:
+                assert "no application protocol" in str(error).lower().replace("_", " "), error
+
+
+def echo_asks_clients_for_certificates():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        cert, key = made.issue("client", subject="me")
+        with program("echo", f"{endpoint}&client_auth=require&client_ca={made.path('ca.pem')}") as (_, port):
+            context = context_for(made)
+            try:
+                with secure(context, port) as stranger:
+                    exchange(stranger)
+                assert False, "a client without a certificate was served"
+            except (ssl.SSLError, ConnectionError, AssertionError) as error:
+                assert not str(error).startswith("a client"), error
+            context.load_cert_chain(cert, key)
+            with secure(context, port) as known:
+                exchange(known)
+                session = known.session
+            with secure(context, port, session) as again:
+                exchange(again)
+
+
+def echo_reads_its_certificate_again_and_keeps_its_connections():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        with program("echo", endpoint) as (process, port):
+            context = context_for(made)
+            with secure(context, port) as before:
+                serial = before.getpeercert()["serialNumber"]
+                made.issue("server")
+                process.send_signal(signal.SIGHUP)
+                exchange(before)
+                while True:
+                    with secure(context, port) as after:
+                        if after.getpeercert()["serialNumber"] != serial:
+                            break
+                exchange(before)
+
+
+def echo_serves_curl_and_node():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        with program("echo", endpoint) as (_, port):
+            curl = run("curl", "-sS", "--http0.9", "--max-time", "2", "--cacert", made.path("ca.pem"), f"https://localhost:{port}/")
+            assert curl.stdout.startswith("GET / HTTP/1.1"), curl
+            plain = run("curl", "-sS", "--max-time", "5", f"http://127.0.0.1:{port}/")
+            assert plain.returncode != 0, plain
+            node = run("node", "-e", """
+                const tls = require('tls'), fs = require('fs');
+                const [port, ca] = process.argv.slice(1);
+                const peer = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca: fs.readFileSync(ca) }, () => peer.write('hello'));
+                peer.on('data', (data) => { console.log(String(data), peer.getProtocol(), peer.authorized); peer.end(); });
+                """, str(port), made.path("ca.pem"))
+            assert node.stdout == "hello TLSv1.3 true\n", node
+
+
+def kv_server_serves_redis_cli():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        with program("kv_server", endpoint) as (_, port):
+            cli = ["redis-cli", "--tls", "--cacert", made.path("ca.pem"), "-h", "localhost", "-p", str(port)]
+            assert run(*cli, "set", "greeting", "hello").stdout == "OK\n"
+            assert run(*cli, "get", "greeting").stdout == "hello\n"
+
+
+def cat_verifies_whom_it_talks_to():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        with program("echo", endpoint) as (_, port):
+            cat = os.path.join(FOLDER, "cat")
+            good = run(cat, f"tls://127.0.0.1:{port}?ca={made.path('ca.pem')}&name=localhost", input="hello\n")
+            assert (good.returncode, good.stdout) == (0, "hello\n"), good
+            for options, reason in ((f"ca={made.path('ca.pem')}&name=elsewhere", "asked for elsewhere, the certificate is for localhost"),
+                                    ("name=localhost", "is not trusted here"), ("verify=insecure&alpn=h2&max_version=1.2&min_version=1.3", "min_version")):
+                bad = run(cat, f"tls://127.0.0.1:{port}?{options}", input="hello\n")
+                assert bad.returncode in (1, 2) and reason in bad.stderr and bad.stdout == "", bad
+
+
+def bridge_speaks_tls_at_both_ends():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        cert, key = made.issue("client", subject="me")
+        trust = f"ca={made.path('ca.pem')}"
+        with program("echo", f"{endpoint}&client_auth=require&client_ca={made.path('ca.pem')}") as (_, port):
+            for options in ((), ("--many",)):
+                with program("bridge", f"tls://localhost:{port}?{trust}&cert={cert}&key={key}", endpoint, *options) as (_, outer):
+                    with secure(context_for(made), outer) as peer:
+                        exchange(peer)
+
+
+def starttls_echo_becomes_secure_and_takes_nothing_that_was_injected():
+    with tempfile.TemporaryDirectory() as folder:
+        made = authority(folder)
+        cert, key = made.issue("server")
+        with program("starttls_echo", "tcp://127.0.0.1:0", "--cert", cert, "--key", key) as (_, port):
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+                exchange(plain, b"in the clear\n")
+                plain.sendall(b"STARTTLS\n")
+                assert plain.recv(3) == b"OK\n"
+                with context_for(made).wrap_socket(plain, server_hostname="localhost") as peer:
+                    exchange(peer, b"secret\nSTARTTLS\n")
+            with socket.create_connection(("127.0.0.1", port), PATIENCE) as injector:
+                injector.sendall(b"STARTTLS\ninjected\n")
+                heard = b""
+                with contextlib.suppress(ConnectionError):
+                    while part := injector.recv(100):
+                        heard += part
+                assert heard == b"OK\n", heard
+            ours = [os.path.join(FOLDER, "starttls_echo"), f"tcp://127.0.0.1:{port}", "--connect", "--ca", made.path("ca.pem")]
+            good = run(*ours, input="through tls\n")
+            assert (good.returncode, good.stdout) == (0, "through tls\n"), good
+            wrong = run(*ours, "--name", "elsewhere", input="never sent\n")
+            assert wrong.returncode == 1 and "asked for elsewhere, the certificate is for localhost, 127.0.0.1" in wrong.stderr, wrong
+
+
+def endpoints_say_what_is_wrong_with_them():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        for bad, part in ((endpoint.split("?")[0], "there is no certificate; expected ?cert=FILE&key=FILE"),
+                          (endpoint + "&min_version=1.1", "expected one of 1.2, 1.3"),
+                          (endpoint + "&client_auth=require", "needs authorities to verify them by"),
+                          (endpoint.replace("server.pem", "missing.pem"), "missing.pem: "),
+                          (endpoint.replace("server.key", "ca.key"), "does not belong to the certificate")):
+            done = run(os.path.join(FOLDER, "echo"), bad)
+            assert done.returncode == 2 and part in done.stderr, (bad, done)
+
+
+for needed in ("openssl", "curl", "node", "redis-cli"):
+    assert shutil.which(needed), f"{needed} is missing; ./dev test installs it"
+globals()[sys.argv[2]]()
