@@ -13,6 +13,7 @@
 
 #include "decoder_oracle.hpp"
 #include "kv_connection.hpp"
+#include "schedule.hpp"
 
 using namespace sluice;
 
@@ -40,28 +41,6 @@ void check_replies(std::string_view replies) {
     replies.remove_prefix(result.consumed);
   }
 }
-
-// Takes the schedule off the front of the input.
-class schedule {
- public:
-  schedule(const std::uint8_t* data, std::size_t size) : left_(data, size) {}
-
-  bool is_over() const { return left_.empty(); }
-  std::uint8_t next() {
-    if (left_.empty()) return 0;
-    const std::uint8_t value = left_[0];
-    left_ = left_.subspan(1);
-    return value;
-  }
-  const_bytes piece(std::size_t size) {
-    const auto result = left_.first(std::min(size, left_.size()));
-    left_ = left_.subspan(result.size());
-    return std::as_bytes(result);
-  }
-
- private:
-  std::span<const std::uint8_t> left_;
-};
 
 void perform(std::uint8_t step, schedule& steps, testing::manual_scheduler& scheduler, memory::connection& link) {
   if (!link.link.is_open(memory::side::first)) return;

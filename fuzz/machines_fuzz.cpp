@@ -1,4 +1,4 @@
-// The machines of a connection, of flow control, of deadlines and of a race between addresses: each byte of the input is one event. Whatever
+// The machines of a connection, of flow control, of deadlines, of a race between addresses and of a turn on a two-wire bus: each byte of the input is one event. Whatever
 // the order, each promise that the engine builds on holds, and everything that was started can still be ended.
 
 #include <sluice/connection_machine.hpp>
@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <span>
 
+#include "serial/bus_turn_machine.hpp"
+
 using namespace sluice;
 
 namespace {
@@ -26,10 +28,15 @@ void require(bool holds, const char* rule) {
   std::abort();
 }
 
+connection_machine::ways ways_of(bool first, bool second) {
+  if (first) return connection_machine::ways::input_only;
+  return second ? connection_machine::ways::output_only : connection_machine::ways::both;
+}
+
 // Which event a byte stands for: its low bits; the two bits above are the event's arguments.
 action feed(connection_machine& machine, unsigned event, bool first, bool second) {
   switch (event) {
-    case 0: return machine.made();
+    case 0: return machine.made(ways_of(first, second));
     case 1: return machine.eof_seen();
     case 2: return machine.eof_answered(first, second);
     case 3: return machine.write_eof(first);
@@ -224,6 +231,63 @@ class race_walk {
   bool over_ = false;
 };
 
+// A transceiver on a two-wire bus, followed with nothing but the actions.
+class bus_walk {
+ public:
+  void step(std::uint8_t byte) { feed(byte & 3U); }
+
+  // All output leaves and the times run out: the bus is free.
+  void end() {
+    feed(1);
+    feed(2);
+    feed(3);
+    require(!drives_ && machine_.current() == machine::state::receiving, "the bus can always be left to others");
+  }
+
+ private:
+  using machine = serial::bus_turn_machine;
+  using action_type = machine::action;
+
+  void feed(unsigned event) {
+    switch (event) {
+      case 0: wants_ = !machine_.may_send(); return perform(machine_.output_wanted());
+      case 1: return perform(machine_.switched());
+      case 2: return perform(machine_.output_gone());
+      default: return perform(machine_.waited());
+    }
+  }
+
+  void perform(action_type then) {
+    switch (then) {
+      case action_type::none: break;
+      case action_type::switch_to_send:
+        require(wants_ && !drives_, "the bus is taken once, and for output");
+        drives_ = true;
+        break;
+      case action_type::send:
+        require(drives_, "nothing is sent with the transceiver at receiving");
+        leaving_ = false;
+        wants_ = false;
+        break;
+      case action_type::wait_behind_output:
+        require(drives_ && !leaving_, "the time behind the output begins once");
+        leaving_ = true;
+        break;
+      case action_type::switch_to_receive:
+        require(drives_ && leaving_, "the bus is left when the output has, and the time behind it");
+        drives_ = leaving_ = false;
+        break;
+    }
+    require(!machine_.may_send() || (drives_ && !leaving_), "output goes only between the switch and its own end");
+    require(!wants_ || drives_, "who wants to send gets the bus");
+  }
+
+  machine machine_;
+  bool wants_ = false;
+  bool drives_ = false;
+  bool leaving_ = false;
+};
+
 // A connection with every deadline, looked at when the watch asks for it. Knows to the millisecond when something happened last, so that it can
 // tell what is early and what is late.
 class deadline_walk {
@@ -270,11 +334,11 @@ class deadline_walk {
   }
 
  private:
-  static constexpr time_point begin_{};
+  static constexpr time_point begin{};
 
   void look() {
     const watch::verdict said = watch_.look(now_, options_, seen_);
-    const duration age = now_ - begin_;
+    const duration age = now_ - begin;
     const duration silence = now_ - active_;
     const duration stuck = seen_.output_queued ? now_ - moved_ : duration::zero();
     over_ = said != watch::verdict::fine && said != watch::verdict::ask_to_end;
@@ -299,7 +363,7 @@ class deadline_walk {
   }
 
   stream_options options_;
-  watch watch_{begin_};
+  watch watch_{begin};
   watch::activity seen_;
   time_point now_{};
   time_point next_{};
@@ -324,16 +388,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   connection_walk connection;
   flow_walk flow;
   deadline_walk deadlines;
+  bus_walk bus;
   race_walk staggered(happy_eyeballs_machine::pacing::staggered);
   race_walk sequential(happy_eyeballs_machine::pacing::sequential);
   for (const std::uint8_t byte : input) {
     connection.step(byte);
     flow.step(byte);
     deadlines.step(byte);
+    bus.step(byte);
     staggered.step(byte);
     sequential.step(byte);
   }
   connection.end();
+  bus.end();
   staggered.end();
   sequential.end();
   check_closed_is_silent(input);
