@@ -22,7 +22,7 @@ _Noreturn void baseline_fail(const char* what) {
 
 static _Noreturn void usage(const char* problem, const char* argument) {
   fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, problem, argument);
-  fprintf(stderr, "usage: %s tcp://ADDRESS:PORT|unix:PATH [--mode echo|sink|source]\n", program_invocation_short_name);
+  fprintf(stderr, "usage: %s tcp://ADDRESS:PORT|udp://ADDRESS:PORT|unix:PATH [--mode echo|sink|source]\n", program_invocation_short_name);
   exit(2);
 }
 
@@ -49,24 +49,36 @@ struct baseline_options baseline_parse(int argc, char** argv) {
   return result;
 }
 
-static int listen_tcp(const char* endpoint) {
+struct sockaddr_in baseline_address(const char* endpoint, const char* scheme) {
   struct sockaddr_in at = {.sin_family = AF_INET};
-  socklen_t length = sizeof at;
   char host[INET_ADDRSTRLEN];
   unsigned port = 0;
   char rest = 0;
-  if (sscanf(endpoint, "tcp://%15[0-9.]:%5u%c", host, &port, &rest) != 2 || inet_pton(AF_INET, host, &at.sin_addr) != 1 || port > 65535)
-    usage("not tcp:// with a numeric IPv4 address and a port: ", endpoint);
+  const char* where = endpoint + strlen(scheme);
+  if (sscanf(where, "%15[0-9.]:%5u%c", host, &port, &rest) != 2 || inet_pton(AF_INET, host, &at.sin_addr) != 1 || port > 65535)
+    usage("no numeric IPv4 address and a port: ", endpoint);
   at.sin_port = htons((uint16_t)port);
+  return at;
+}
 
+static void say_where(int socket, const char* scheme) {
+  struct sockaddr_in at;
+  socklen_t length = sizeof at;
+  char host[INET_ADDRSTRLEN];
+  if (getsockname(socket, (struct sockaddr*)&at, &length) != 0) baseline_fail("getsockname");
+  printf("listening on %s%s:%d\n", scheme, inet_ntop(AF_INET, &at.sin_addr, host, sizeof host), ntohs(at.sin_port));
+  fflush(stdout);
+}
+
+static int listen_tcp(const char* endpoint) {
+  const struct sockaddr_in at = baseline_address(endpoint, "tcp://");
   const int on = 1;
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (listener < 0) baseline_fail("socket");
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (bind(listener, (struct sockaddr*)&at, sizeof at) != 0 || listen(listener, backlog) != 0) baseline_fail(endpoint);
-  if (getsockname(listener, (struct sockaddr*)&at, &length) != 0) baseline_fail("getsockname");
-  printf("listening on tcp://%s:%d\n", host, ntohs(at.sin_port));
+  if (bind(listener, (const struct sockaddr*)&at, sizeof at) != 0 || listen(listener, backlog) != 0) baseline_fail(endpoint);
+  say_where(listener, "tcp://");
   return listener;
 }
 
@@ -90,7 +102,18 @@ int baseline_listen(const char* endpoint) {
   else if (strncmp(endpoint, "unix:", strlen("unix:")) == 0)
     listener = listen_unix(endpoint);
   else
-    usage("neither tcp:// nor unix: ", endpoint);
+    usage("neither tcp:// nor udp:// nor unix: ", endpoint);
   fflush(stdout);
   return listener;
+}
+
+int baseline_is_udp(const char* endpoint) { return strncmp(endpoint, "udp://", strlen("udp://")) == 0; }
+
+int baseline_bind(const char* endpoint) {
+  const struct sockaddr_in at = baseline_address(endpoint, "udp://");
+  const int made = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (made < 0) baseline_fail("socket");
+  if (bind(made, (const struct sockaddr*)&at, sizeof at) != 0) baseline_fail(endpoint);
+  say_where(made, "udp://");
+  return made;
 }

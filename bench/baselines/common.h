@@ -1,6 +1,8 @@
 // What the baselines share: their command line and the socket they listen on.
 #pragma once
 
+#include <netinet/in.h>
+
 enum baseline_mode {
   baseline_echo,
   baseline_sink,   // takes and drops
@@ -12,7 +14,7 @@ enum {
 };
 
 struct baseline_options {
-  const char* endpoint;  // tcp://ADDRESS:PORT with a numeric IPv4 address, or unix:PATH
+  const char* endpoint;  // tcp://ADDRESS:PORT or udp://ADDRESS:PORT with a numeric IPv4 address, or unix:PATH
   enum baseline_mode mode;
 };
 
@@ -22,6 +24,17 @@ struct baseline_options baseline_parse(int argc, char** argv);
 // A socket that is bound to `endpoint` and listens, non-blocking; says on standard output where. Ends the program with status 1 and a
 // message where that is not possible. What it accepts on TCP sends without delay, as it inherits that.
 int baseline_listen(const char* endpoint);
+
+// As above, a socket for datagrams at `udp://ADDRESS:PORT`.
+int baseline_bind(const char* endpoint);
+int baseline_is_udp(const char* endpoint);
+
+// Echo datagrams on such a socket, and do not return.
+_Noreturn void epoll_datagrams(int socket);
+_Noreturn void uv_datagrams(int socket);
+
+// The address in `endpoint`, which begins with `scheme`; ends the program with status 2 where it has none.
+struct sockaddr_in baseline_address(const char* endpoint, const char* scheme);
 
 // Ends the program with status 1: `what` and why, by errno.
 _Noreturn void baseline_fail(const char* what);

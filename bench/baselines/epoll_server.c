@@ -123,6 +123,7 @@ static void serve(struct connection* which) {
 int main(int argc, char** argv) {
   const struct baseline_options options = baseline_parse(argc, argv);
   mode = options.mode;
+  if (baseline_is_udp(options.endpoint)) epoll_datagrams(baseline_bind(options.endpoint));
   poller = epoll_create1(EPOLL_CLOEXEC);
   if (poller < 0) baseline_fail("epoll_create1");
   struct connection listener = {.socket = baseline_listen(options.endpoint)};

@@ -122,6 +122,7 @@ int main(int argc, char** argv) {
   const struct baseline_options options = baseline_parse(argc, argv);
   mode = options.mode;
   signal(SIGPIPE, SIG_IGN);  // libuv writes without MSG_NOSIGNAL
+  if (baseline_is_udp(options.endpoint)) uv_datagrams(baseline_bind(options.endpoint));
   uv_loop_t* loop = uv_default_loop();
   const int socket = baseline_listen(options.endpoint);
   struct connection listener;

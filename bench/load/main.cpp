@@ -27,8 +27,11 @@ struct settings {
 using factory = std::unique_ptr<load::workload> (*)(load::target&, const load::plan&);
 
 const std::map<std::string, factory>& factories() {
-  static const std::map<std::string, factory> all = {
-      {"echo", load::make_echo}, {"sink", load::make_sink}, {"source", load::make_source}, {"connect", load::make_connect}};
+  static const std::map<std::string, factory> all = {{"echo", load::make_echo},
+                                                     {"datagrams", load::make_datagrams},
+                                                     {"sink", load::make_sink},
+                                                     {"source", load::make_source},
+                                                     {"connect", load::make_connect}};
   return all;
 }
 
@@ -71,8 +74,8 @@ void run(const settings& chosen) {
 void describe(CLI::App& app, settings& chosen) {
   app.add_option("WORKLOAD", chosen.workload, "what to ask for")
       ->required()
-      ->check(CLI::IsMember({"echo", "sink", "source", "connect", "idle"}));
-  app.add_option("ENDPOINT", chosen.endpoint, "the server: tcp://127.0.0.1:7000, unix:/run/echo.sock")->required();
+      ->check(CLI::IsMember({"echo", "datagrams", "sink", "source", "connect", "idle"}));
+  app.add_option("ENDPOINT", chosen.endpoint, "the server: tcp://127.0.0.1:7000, udp://127.0.0.1:7000, unix:/run/echo.sock")->required();
   app.add_option("--connections", chosen.plan.connections, "how many at once")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--size", chosen.plan.size, "bytes of a message")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--depth", chosen.plan.depth, "messages under way on each connection")->check(CLI::PositiveNumber)->capture_default_str();

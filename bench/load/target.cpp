@@ -28,7 +28,7 @@ sockaddr_in parse_tcp(std::string_view text) {
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(port.begin(), port.end(), number);
   if (error != std::errc() || end != port.end() || inet_pton(AF_INET, host.c_str(), &result.sin_addr) != 1)
-    throw std::invalid_argument("tcp://" + std::string(text) + " is not tcp:// with a numeric IPv4 address and a port");
+    throw std::invalid_argument(std::string(text) + " is not a numeric IPv4 address and a port");
   result.sin_port = htons(number);
   return result;
 }
@@ -78,17 +78,19 @@ target::target(const std::string& endpoint) {
     length_ = sizeof parsed;
   };
   constexpr std::string_view tcp = "tcp://";
+  constexpr std::string_view udp = "udp://";
   constexpr std::string_view local = "unix:";
-  if (endpoint.starts_with(tcp))
+  if (endpoint.starts_with(udp)) type_ = SOCK_DGRAM;
+  if (endpoint.starts_with(tcp) || endpoint.starts_with(udp))
     keep(parse_tcp(std::string_view(endpoint).substr(tcp.size())));
   else if (endpoint.starts_with(local))
     keep(parse_unix(std::string_view(endpoint).substr(local.size())));
   else
-    throw std::invalid_argument(endpoint + " is neither tcp://ADDRESS:PORT nor unix:PATH");
+    throw std::invalid_argument(endpoint + " is neither tcp://ADDRESS:PORT nor udp://ADDRESS:PORT nor unix:PATH");
 }
 
 socket_handle target::open() const {
-  socket_handle result(::socket(address_.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  socket_handle result(::socket(address_.ss_family, type_ | SOCK_CLOEXEC, 0));
   if (result.get() < 0) fail("socket");
   return result;
 }
@@ -107,7 +109,7 @@ void target::take_turn(const socket_handle& socket) {
 
 socket_handle target::connect() {
   socket_handle result = open();
-  if (address_.ss_family == AF_INET) take_turn(result);
+  if (address_.ss_family == AF_INET && type_ == SOCK_STREAM) take_turn(result);
   if (::connect(result.get(), reinterpret_cast<const sockaddr*>(&address_), length_) != 0) fail("connect");
   return result;
 }

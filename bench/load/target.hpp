@@ -41,7 +41,7 @@ class socket_handle {
 /// A server's address, as the server prints it.
 class target {
  public:
-  /// `tcp://ADDRESS:PORT` with a numeric IPv4 address, or `unix:PATH`; throws std::invalid_argument otherwise.
+  /// `tcp://ADDRESS:PORT` or `udp://ADDRESS:PORT` with a numeric IPv4 address, or `unix:PATH`; throws std::invalid_argument otherwise.
   explicit target(const std::string& endpoint);
 
   /// A blocking socket, connected. Over TCP it sends without delay and, if the server is on the loopback, each has its turn among some
@@ -52,6 +52,7 @@ class target {
   socket_handle open() const;
   void take_turn(const socket_handle& socket);
 
+  int type_ = SOCK_STREAM;
   sockaddr_storage address_{};
   socklen_t length_ = 0;
   std::uint32_t turn_ = 0;

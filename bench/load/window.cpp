@@ -43,6 +43,7 @@ void print(const result& measured, const histogram& latencies) {
   const auto number = [](std::uint64_t value) { return std::to_string(value); };
   std::string text = "{\"messages\": " + number(measured.messages) + ", \"bytes\": " + number(measured.bytes) +
                      ", \"nanoseconds\": " + number(measured.nanoseconds) + ", \"load_cpu\": " + number(measured.own_cpu);
+  if (measured.lost != 0) text += ", \"lost\": " + number(measured.lost);
   if (measured.server_cpu) text += ", \"server_cpu\": " + number(*measured.server_cpu);
   if (latencies.total() != 0)
     text += ", \"p50\": " + number(latencies.quantile(0.5)) + ", \"p99\": " + number(latencies.quantile(0.99)) +

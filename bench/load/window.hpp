@@ -20,6 +20,7 @@ struct limit {
 struct result {
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;  // in one direction
+  std::uint64_t lost = 0;   // datagrams that did not come back in time
   std::uint64_t nanoseconds = 0;
   std::uint64_t own_cpu = 0;                // nanoseconds of this process
   std::optional<std::uint64_t> server_cpu;  // nanoseconds of all threads of the server, where its process is known

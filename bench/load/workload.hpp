@@ -26,6 +26,9 @@ class workload {
 
 /// Sends messages and checks every byte that comes back.
 std::unique_ptr<workload> make_echo(target& server, const plan& wanted);
+/// Sends datagrams, `depth` under way on each socket, and checks every byte that comes back; one that does not within 100 ms is lost, and
+/// another takes its place. They have at least 8 bytes. Limits in time count what came back.
+std::unique_ptr<workload> make_datagrams(target& server, const plan& wanted);
 /// Sends without end, in messages. Limits in time only.
 std::unique_ptr<workload> make_sink(target& server, const plan& wanted);
 /// Receives without end and checks that it is zeros; a message is a unit to count in.

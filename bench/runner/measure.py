@@ -32,6 +32,8 @@ def timed(bed, which, work, seconds, warm_up):
         "server_busy": found["server_cpu"] / found["nanoseconds"] * 100,
         "load_busy": found["load_cpu"] / found["nanoseconds"] * 100,
     }
+    if work.scheme == "udp":
+        result["lost"] = 100 * found.get("lost", 0) / found["messages"]
     if work.size >= 64 * 1024:
         result["megabytes"] = found["bytes"] / found["nanoseconds"] * 1e3
     for name in ("p50", "p99", "p999"):
@@ -114,6 +116,11 @@ def own_memory(pid):
     """Bytes of memory that are neither a file's nor shared; counted page by page, while /proc/PID/status only estimates."""
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     return int(re.search(r"^Anonymous:\s+(\d+) kB$", text, re.M)[1]) * 1024
+
+
+def processor_time(pid):
+    """Nanoseconds that all threads of the process have run, by the scheduler's account."""
+    return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
 def settle(pid):

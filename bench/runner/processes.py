@@ -1,18 +1,20 @@
 """Starts servers and loads on cores of their own, talks with them, and leaves none behind."""
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
 import select
 import shlex
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
 PATIENCE = 30  # seconds until something that should have happened counts as never happening
-SANE_ENDS = (0, -signal.SIGTERM)
+SANE_ENDS = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 class failure(Exception):
@@ -51,17 +53,36 @@ class child:
         line, self._unread = self._unread.split(b"\n", 1)
         return line.decode()
 
+    def read_endpoint(self):
+        line = self.read_line()
+        said, _, endpoint = line.rpartition(" ")
+        if said != "listening on":
+            raise failure(f"{self.name} printed {line!r}, and not where it listens")
+        return endpoint
+
+    def wait_for_port(self, endpoint):
+        """Returns `endpoint` once somebody listens there; without connecting, as that would be a client."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            if listens(int(endpoint.rpartition(":")[2])):
+                return endpoint
+            if self._process.poll() is not None:
+                raise failure(f"{self.name} ended with status {self._process.wait()}{self._said()}")
+            if time.monotonic() > deadline:
+                raise failure(f"{self.name} does not listen at {endpoint}{self._said()}")
+            time.sleep(0.01)
+
     def go_on(self):
         self._process.stdin.write(b"\n")
 
-    def stop(self):
-        """Asks it to end, and complains if it does not or says that something was wrong."""
+    def stop(self, ends=SANE_ENDS):
+        """Asks it to end, and complains if it does not, or not with a status of `ends`."""
         self._process.terminate()
         try:
             status = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired as error:
             raise failure(f"{self.name} did not end when it was asked to{self._said()}") from error
-        if status not in SANE_ENDS:
+        if status not in ends:
             raise failure(f"{self.name} ended with status {status}{self._said()}")
 
     def _said(self):
@@ -125,12 +146,26 @@ def siblings(core):
     return result
 
 
+def listens(port):
+    """Whether anybody does at this port of 127.0.0.1, or of every address."""
+    rows = (line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[1] in (f"0100007F:{port:04X}", f"00000000:{port:04X}") and row[3] == "0A" for row in rows)
+
+
+def free_port():
+    """One that nobody listens at, unless somebody takes it in this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
 @dataclasses.dataclass(frozen=True)
 class server:
-    """A program that takes {endpoint}, echoes (or does what {mode} says) and prints `listening on ENDPOINT`."""
+    """A program that takes {endpoint}, echoes (or does what {mode} says) and prints `listening on ENDPOINT`; or one that takes the {port} to
+    listen at on 127.0.0.1, and says nothing that is to be relied on."""
 
     name: str
     words: tuple
+    ends: tuple = SANE_ENDS  # with which status, when it is asked to
 
     @classmethod
     def parse(cls, text):
@@ -139,8 +174,13 @@ class server:
             raise failure(f"--server wants NAME=COMMAND with {{endpoint}} in the command, and not {text!r}")
         return cls(name, tuple(shlex.split(command)))
 
+    @property
+    def takes_port(self):
+        return any("{port}" in word for word in self.words)
+
     def command(self, endpoint, mode):
-        return [word.replace("{endpoint}", endpoint).replace("{mode}", mode) for word in self.words]
+        places = {"{endpoint}": endpoint, "{port}": endpoint.rpartition(":")[2], "{mode}": mode}
+        return [functools.reduce(lambda text, place: text.replace(*place), places.items(), word) for word in self.words]
 
 
 def default_servers(build):
@@ -167,15 +207,13 @@ class bed:
     def serve(self, which, work, before=()):
         """`which` serves `work`, its command line behind `before`; gives the process and where it listens."""
         with tempfile.TemporaryDirectory() as folder:
-            wanted = "tcp://127.0.0.1:0" if work.scheme == "tcp" else f"unix:{folder}/socket"
+            wanted = {"tcp": "tcp://127.0.0.1:0", "udp": "udp://127.0.0.1:0", "unix": f"unix:{folder}/socket"}[work.scheme]
+            if which.takes_port:
+                wanted = f"tcp://127.0.0.1:{free_port()}"
             command = self.places.on(self.places.server, [*before, *which.command(wanted, work.mode)])
             with child(f"the server {which.name}", command) as process:
-                line = process.read_line()
-                said, _, endpoint = line.rpartition(" ")
-                if said != "listening on":
-                    raise failure(f"{process.name} printed {line!r}, and not where it listens")
-                yield process, endpoint
-                process.stop()
+                yield process, process.wait_for_port(wanted) if which.takes_port else process.read_endpoint()
+                process.stop(which.ends)
 
     def load(self, work, endpoint, *options, at_pause=None):
         """What the load measured. `at_pause` is called with the name of each point where it waits, and then it goes on."""

@@ -29,6 +29,7 @@ FIGURES = {  # in the order in which they are shown; {unit} and {units} are the 
     "controls": figure("of these epoll_ctl", compared=False),
     "waits": figure("of these to wait", compared=False),
     "others": figure("of these others", compared=False),
+    "lost": figure("{units} lost, %", compared=False),
     "server_busy": figure("server's core in use, %", compared=False),
     "load_busy": figure("load's core in use, %", compared=False),
 }

@@ -10,7 +10,7 @@ IDLE_CONNECTIONS = 10_000
 class workload:
     name: str
     title: str
-    kind: str  # what bench/load/ calls it: echo, sink, source, connect, idle
+    kind: str  # what bench/load/ calls it: echo, datagrams, sink, source, connect, idle
     connections: int
     size: int
     depth: int = 1
@@ -20,7 +20,7 @@ class workload:
 
     @property
     def units(self):
-        return self.unit if self.unit[-1] == "B" else f"{self.unit}s"
+        return {"child": "children"}.get(self.unit, self.unit if self.unit[-1] == "B" else f"{self.unit}s")
 
     @property
     def mode(self):
@@ -50,6 +50,7 @@ def all_workloads():
         workload("tcp-source", "4 connections that only receive", "source", 4, 64 * 1024, unit="64 KiB"),
         workload("tcp-connect", "connections for one message of 64 B, 32 at a time", "connect", 32, 64, unit="connection", counted=4_000),
         workload("tcp-idle", f"{idle:,} connections that are open", "idle", idle, 1024),
+        workload("udp-8x64x16", "8 peers, 16 datagrams of 64 B under way from each", "datagrams", 8, 64, 16, scheme="udp", unit="datagram"),
         workload("unix-50x1k", "the same as tcp-50x1k through Unix sockets", "echo", 50, 1024, scheme="unix", counted=20_000),
         workload("unix-idle", "the same as tcp-idle through Unix sockets", "idle", idle, 1024, scheme="unix"),
     ]

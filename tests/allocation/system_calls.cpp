@@ -34,6 +34,16 @@ ssize_t sendmsg(int socket, const msghdr* message, int flags) {
   return ::syscall(SYS_sendmsg, socket, message, flags);
 }
 
+int recvmmsg(int socket, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  ++total.receives;
+  return static_cast<int>(::syscall(SYS_recvmmsg, socket, messages, count, flags, timeout));
+}
+
+int sendmmsg(int socket, mmsghdr* messages, unsigned count, int flags) {
+  ++total.sends;
+  return static_cast<int>(::syscall(SYS_sendmmsg, socket, messages, count, flags));
+}
+
 int epoll_ctl(int poll, int operation, int descriptor, epoll_event* event) noexcept {
   ++total.controls;
   return static_cast<int>(::syscall(SYS_epoll_ctl, poll, operation, descriptor, event));

@@ -4,8 +4,8 @@
 
 // What a thread of this program asks of the system, counted by functions that stand in front of those of the C library.
 struct system_calls {
-  std::size_t receives = 0;  // recv
-  std::size_t sends = 0;     // send and sendmsg
+  std::size_t receives = 0;  // recv and recvmmsg
+  std::size_t sends = 0;     // send, sendmsg and sendmmsg
   std::size_t controls = 0;  // epoll_ctl
 
   static system_calls of_this_thread() noexcept;

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import unittest
 BENCH, BUILD = sys.argv.pop(1), sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 sys.dont_write_bytecode = True
-from runner import machine, measure, processes, workloads  # noqa: E402
+from runner import bridges, machine, measure, processes, redis, sections, spawn, workloads  # noqa: E402
 
 BED = processes.bed(BUILD, processes.placement.apart())
 SERVERS = processes.default_servers(BUILD)
@@ -53,9 +54,57 @@ class servers_test(unittest.TestCase):
                 self.assertIn(complaint, done.stderr)
 
 
+class redis_test(unittest.TestCase):
+    def test_every_server_of_the_redis_protocol_does_every_work(self):
+        for which in redis.servers(pathlib.Path(BUILD).resolve()):
+            for work in redis.works():
+                with self.subTest(server=which.name, work=work.name):
+                    found = redis.timed(BED, which, work, seconds=0.1, warm_up=0.1)
+                    for name in ("rate", "cpu", "p50", "p99"):
+                        self.assertGreater(found[name], 0, name)
+
+
+class bridge_test(unittest.TestCase):
+    def test_every_bridge_that_is_here_does_every_work(self):
+        build = pathlib.Path(BUILD).resolve()
+        for servers, works in ((bridges.serial_servers(build), bridges.serial_works()), (bridges.tcp_servers(build), bridges.tcp_works())):
+            for which in filter(lambda each: shutil.which(each.words[0]), servers):
+                for work in works:
+                    with self.subTest(server=which.name, work=work.name):
+                        self.assertGreater(bridges.timed(BED, which, work, seconds=0.3, warm_up=0.1)["cpu"], 0)
+
+    def test_the_bridge_and_its_device_say_what_is_wrong_with_their_arguments(self):
+        for program, words in (("uv_bridge", ["/dev/null"]), ("pty_device", ["--feed", "0"])):
+            done = run([BED.program(f"baselines/{program}"), *words])
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("usage: ", done.stderr)
+
+
+class spawn_test(unittest.TestCase):
+    def test_children_are_started_by_both(self):
+        for which in spawn.servers(pathlib.Path(BUILD).resolve()):
+            self.assertGreater(spawn.run(BED, which, 3)["rate"], 0)
+
+    def test_a_child_that_cannot_be_started_or_ends_badly_is_named(self):
+        for which in spawn.servers(pathlib.Path(BUILD).resolve()):
+            for program in ("/nowhere/at/all", "false"):
+                done = run([*which.words, "1", program])
+                self.assertEqual(done.returncode, 1)
+                self.assertIn(program, done.stderr)
+
+
 def counts():
     """Whether this build can count calls."""
     return machine.build_options(BUILD)["b_sanitize"] == "none"
+
+
+def takes_figures():
+    """Whether the runner takes figures from this build."""
+    try:
+        machine.check_build(BUILD)
+    except processes.failure:
+        return False
+    return True
 
 
 @unittest.skipUnless(counts(), "a sanitizer stands in front of the heap")
@@ -141,7 +190,7 @@ class runner_test(unittest.TestCase):
         return run([sys.executable, "-B", pathlib.Path(BENCH, "run.py"), "--build", BUILD, *words])
 
     def test_it_names_its_workloads(self):
-        self.assertEqual([line.split()[0] for line in self.run_bench("--list").stdout.splitlines()], [*WORKS, "engine"])
+        self.assertEqual([line.split()[0] for line in self.run_bench("--list").stdout.splitlines()], [*(work.name for each in sections.all_sections(BUILD) for work in each.works), "engine"])
 
     def test_it_says_what_there_is_where_it_is_asked_for_something_else(self):
         for words, complaint in ((["swim"], "no workload swim; there are: tcp-50x1k "),
@@ -152,7 +201,7 @@ class runner_test(unittest.TestCase):
             self.assertEqual(done.returncode, 1, words)
             self.assertRegex(done.stderr, f"^bench: .*{re.escape(complaint)}")
 
-    @unittest.skipUnless(counts(), "figures are not taken with sanitizers")
+    @unittest.skipUnless(takes_figures(), "figures are taken from a release build")
     def test_a_server_that_does_not_start_is_named_with_what_it_said(self):
         done = self.run_bench("--quick", "--server", "mine=sh -c 'echo no luck >&2; exit 3' {endpoint}", "--servers", "mine", "tcp-50x1k")
         self.assertEqual(done.returncode, 1)

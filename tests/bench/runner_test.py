@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, sys.argv.pop(1))
 sys.dont_write_bytecode = True
-from runner import budgets, machine, measure, processes, summary, workloads  # noqa: E402
+from runner import budgets, machine, measure, processes, sections, summary, workloads  # noqa: E402
 
 
 def entry(name, value):
@@ -103,6 +103,19 @@ class machine_test(unittest.TestCase):
         self.assertGreaterEqual(machine.other_work().share(), 0)
 
 
+class sections_test(unittest.TestCase):
+    def test_servers_of_the_user_stand_beside_those_of_the_sections_that_take_them(self):
+        first, second, mine = (processes.server(name, ("{endpoint}",)) for name in ("first", "second", "mine"))
+        open_to_all, closed = (sections.section((first, second), (), takes_more=more) for more in (True, False))
+        self.assertEqual(open_to_all.with_servers([mine], []).servers, (first, second, mine))
+        self.assertEqual(open_to_all.with_servers([mine], ["mine", "first"]).servers, (mine, first))
+        self.assertEqual(closed.with_servers([mine], ["mine"]).servers, ())
+
+    def test_no_work_has_the_name_of_another(self):
+        names = [work.name for each in sections.all_sections("build") for work in each.works]
+        self.assertEqual(len(names), len(set(names)))
+
+
 class processes_test(unittest.TestCase):
     def test_a_server_is_a_name_and_a_command(self):
         parsed = processes.server.parse("mine=./mine --at {endpoint} '--how={mode}'")
@@ -111,6 +124,16 @@ class processes_test(unittest.TestCase):
         for text in ("mine", "=./mine {endpoint}", "mine=./mine"):
             with self.assertRaises(processes.failure):
                 processes.server.parse(text)
+
+    def test_a_server_that_does_not_say_where_it_listens_is_given_a_port(self):
+        silent = processes.server("silent", ("serve", "--port={port}"))
+        self.assertTrue(silent.takes_port)
+        self.assertEqual(silent.command("tcp://127.0.0.1:17", "echo"), ["serve", "--port=17"])
+
+    def test_a_process_that_ends_before_it_listens_is_a_failure(self):
+        with processes.child("the child", ["sh", "-c", "echo no luck >&2; exit 3"]) as process:
+            with self.assertRaisesRegex(processes.failure, "the child ended with status 3; it said: no luck"):
+                process.wait_for_port(f"tcp://127.0.0.1:{processes.free_port()}")
 
     def test_a_process_that_ends_early_is_a_failure_with_its_last_words(self):
         with processes.child("the child", ["sh", "-c", "echo no luck >&2; exit 3"]) as process:
