@@ -1,4 +1,5 @@
 // The code of docs/servers.md.
+#include <sluice/hand_over.hpp>
 #include <sluice/info.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/schemes.hpp>
@@ -54,6 +55,17 @@ void stop_one(sluice::server& server) {
   server.close();
   server.close_clients();
   server.wait_closed(10s, [](std::size_t aborted) { std::printf("closed, %zu were cut off\n", aborted); });
+}
+
+void serve(const char* endpoint, const char* meeting_place) {
+  sluice::loop loop;
+  const auto place = sluice::address::unix_path(meeting_place);
+  sluice::hand_over::succession before = sluice::hand_over::take(loop, place);
+  sluice::hand_over::offer next(loop, place, [&] { sluice::shutdown(loop, 30s); });
+  const auto server = sluice::listen(loop, endpoint, [] { return std::make_unique<session>(); });
+  next.add(*server);
+  before.ready();
+  loop.run();
 }
 
 void report_errors(sluice::loop& loop) {
