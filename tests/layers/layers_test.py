@@ -39,16 +39,17 @@ def check_include_paths(layer, headers):
             problems.append(f"{layer}: no source of it is in compile_commands.json")
         return
 
-    def compiles(names):
-        source = "".join(f"#include <{name}>\n" for name in names)
+    def compiled(source):
         return subprocess.run(command, cwd=BUILD, input=source, capture_output=True, text=True, check=False)
 
-    own = compiles(header for owner, header in headers if owner in SEES[layer])
+    own = compiled("".join(f"#include <{name}>\n" for owner, name in headers if owner in SEES[layer]))
     if own.returncode != 0:
         problems.append(f"{layer} cannot include what it may:\n{own.stderr}")
-    for owner, header in headers:
-        if owner not in SEES[layer] and not re.search(f"{header}.*(No such file|not found)", compiles([header]).stderr):
-            problems.append(f"{layer} can include <{header}>, which belongs to {owner}")
+    asked = compiled("".join(f"#if __has_include(<{name}>)\n#warning sees <{name}>\n#endif\n" for _, name in headers))
+    seen = set(re.findall(r"#warning sees <(.*?)>", asked.stderr))
+    for owner, name in headers:
+        if (name in seen) != (owner in SEES[layer]):
+            problems.append(f"{layer} {'can' if name in seen else 'cannot'} include <{name}>, which belongs to {owner}")
 
 
 def check_sources():
