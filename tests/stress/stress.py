@@ -75,9 +75,10 @@ class server:
 class witness(threading.Thread):
     """An old client of the server: each of its messages comes back, or the case has failed."""
 
-    def __init__(self, at, ask=b"w" * 1000, answer=None):
+    def __init__(self, at, ask=None, answer=None):
         super().__init__()
-        self.ask, self.answer, self.failure, self.exchanges, self.slowest, self.is_needed = ask, answer or ask, None, 0, 0.0, True
+        self.ask = ask or b"w" * 1000
+        self.answer, self.failure, self.exchanges, self.slowest, self.is_needed = answer or self.ask, None, 0, 0.0, True
         self.peer = client(at)
         self.exchange()
         self.start()
@@ -110,13 +111,12 @@ class stress(contextlib.AbstractContextManager):
 
     def __init__(self, name, allowance=4 * MIB, ask=None, answer=None, warm_up=None, **options):
         self.server, self.allowance, self.ask, self.answer = server(name, **options), allowance, ask, answer
-        with client(self.server.address):
-            pass
-        wait_until(lambda: self.server.descriptors() > 0, lambda: "the server is gone")
-        self.descriptors, self.memory = self.server.descriptors(), self.server.memory()
+        first = witness(self.server.address, self.ask, self.answer)  # once it is served, all is open that will be
+        self.descriptors, self.memory = self.server.descriptors() - 1, self.server.memory()
+        first.dismiss()
 
     def __enter__(self):
-        self.witness = witness(self.server.address, self.ask or b"w" * 1000, self.answer)
+        self.witness = witness(self.server.address, self.ask, self.answer)
         self.address = self.server.address
         return self
 
