@@ -1,6 +1,7 @@
 /* Starts children on plain libuv, one after the other: each echoes a message, is told that there is no more, and is reaped.
  *
  * usage: uv_spawn COUNT [PROGRAM]; prints how many there were and how many nanoseconds they took. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* into) {
 
 static void on_written(uv_write_t* request, int status) {
   (void)request;
-  check(status, "write");
+  if (status != UV_EPIPE) check(status, "write"); /* a child that did not read: on_ended says how it ended */
 }
 
 static void start(void) {
@@ -89,6 +90,7 @@ int main(int argc, char** argv) {
   }
   if (argc == 3) program = argv[2];
   memset(message, 'x', sizeof message);
+  signal(SIGPIPE, SIG_IGN); /* libuv writes to pipes without a care for it */
   loop = uv_default_loop();
   left = count;
   uint64_t begin = uv_hrtime();
