@@ -397,6 +397,27 @@ TEST_CASE("SL24 a protocol that is paused by what was kept may stop, and destroy
   }
 }
 
+TEST_CASE("SL24 what a protocol writes when it is paused by what was kept goes behind the rest of it") {
+  place there;
+  reconnector& client = there.client({.keep = {.most_bytes = 1'000'000}});
+  client.start();
+  client.write(as_bytes(std::string(500'000, '1')));
+  client.write(as_bytes(std::string("2")));
+  there.on_made = [&](recording_protocol& mine) {
+    mine.on_pause = [&] {
+      CHECK(client.write(as_bytes(std::string("3"))) == write_status::accepted);
+      return backpressure::hold_reading;
+    };
+  };
+  there.scheduler.advance(1ms);
+  there.scheduler.run_until_idle();
+  CHECK(there.mine[0]->count("pause") == 1);
+  CHECK(there.peers[0]->received() == std::string(500'000, '1') + "23");
+  CHECK(client.counters().kept.sent == 500'002);
+  client.stop();
+  there.scheduler.run_until_idle();
+}
+
 TEST_CASE("a TCP client comes back when its server does") {
   loop loop;
   recording_protocol near;

@@ -67,7 +67,8 @@ void reconnector::stop() {
 
 write_status reconnector::write(const_bytes message) {
   transport* const open = connection();
-  if (open != nullptr && !open->is_closing()) return open->write(message);
+  const bool overtakes = counters_.kept.waiting != 0;  // asked for by pause_writing, while what was kept is being sent
+  if (open != nullptr && !open->is_closing() && !overtakes) return open->write(message);
   if (kept_ == nullptr || !is_active()) return write_status::dropped;
   return kept_->keep(message, owner_.now()) ? write_status::accepted : write_status::dropped;
 }
