@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,6 +57,24 @@ TEST_CASE("W2 what libuv's streams do not take at once goes out in order, and a 
   reader.join();
   CHECK((received == text));
   CHECK_FALSE(end.lost_reason());
+}
+
+TEST_CASE("F10 W7 what libuv waits with counts as waiting, and that it could not be sent is told") {
+  recording_protocol end;
+  loop scheduler(by_libuv);
+  local::server server(scheduler, [&] { return borrow(end); });
+  std::optional<raw_socket> peer =
+      raw_socket::connected_to(server.listen(address::unix_abstract("sluice-portable-held-" + std::to_string(::getpid()))));
+  CHECK(run_until(scheduler, [&] { return end.connection() != nullptr; }));
+  transport& made = *end.connection();
+  made.pause_reading();  // so that only the write can find out
+  while (made.get_write_buffer_size() == 0) made.write(as_bytes(std::string(100, 'x')));
+  CHECK(made.get_write_buffer_size() <= 100);
+  peer.reset();
+  CHECK(run_until(scheduler, [&] { return end.is_lost(); }));
+  CHECK(end.lost_reason() == condition::peer_gone);
+  server.close();
+  CHECK(run_until(scheduler, [&] { return scheduler.open_transports() == 0; }));
 }
 
 TEST_CASE("S3 S4 S14 a server counts and closes connections by libuv's streams as any other") {

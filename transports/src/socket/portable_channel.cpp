@@ -81,25 +81,25 @@ send_result portable_channel::send(std::span<const const_bytes> parts) {
   const auto taken = static_cast<std::size_t>(std::max(n, 0));
   std::array<const_bytes, most_parts> rest;
   const auto refused = slice(parts, taken, held_.size(), rest);
-  return refused.empty() ? taken : taken + hold(refused.front());
+  if (!refused.empty()) hold(refused.front());
+  if (send_error_ != 0 && taken == 0) return system_error(-send_error_);
+  return taken;
 }
 
-// Only of what it sends itself does libuv tell when the system takes something again.
-std::size_t portable_channel::hold(const_bytes first) noexcept {
+// Only of what it sends itself does libuv tell when the system takes something again. The engine keeps these bytes too, until they are gone.
+void portable_channel::hold(const_bytes first) noexcept {
   std::memcpy(held_.data(), first.data(), first.size());
-  const uv_buf_t buffer = buffer_of(const_bytes(held_).first(first.size()));
+  held_size_ = first.size();
+  const uv_buf_t buffer = buffer_of(const_bytes(held_).first(held_size_));
   send_error_ = uv_write(&write_, &handle_.stream, &buffer, 1, [](uv_write_t* write, int status) { of(write->data).sent_held(status); });
   is_sending_ = send_error_ == 0;
-  return is_sending_ ? first.size() : 0;
 }
 
 void portable_channel::sent_held(int status) {
   is_sending_ = false;
   send_error_ = status;
-  if (std::exchange(says_goodbye_, false))
-    status == 0 ? closed() : failed(system_error(-status));
-  else if (has_queued_output())
-    ready_to_send();
+  if (status == 0) output_drained(held_size_);
+  if (has_queued_output()) ready_to_send();  // a failure is what `send` returns
 }
 
 // Not refused, but enough for one turn.
@@ -121,12 +121,10 @@ std::error_code portable_channel::shutdown_output() {
 
 progress portable_channel::begin_close(close_kind kind) {
   keep_local(socket_);
-  says_goodbye_ = false;
   switch (kind) {
     case close_kind::graceful:
       if (!input_ended()) shutdown_output();  // fails only where it was done, or the peer is gone
-      says_goodbye_ = is_sending_;
-      return is_sending_ ? progress::pending : progress::done;
+      break;
     case close_kind::abort: break;
     case close_kind::reset: {
       const linger immediate{1, 0};

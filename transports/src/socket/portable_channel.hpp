@@ -48,7 +48,7 @@ class portable_channel : public socket_end<stream_transport> {
   bool lingers() const override { return true; }
 
   void open();
-  std::size_t hold(const_bytes first) noexcept;
+  void hold(const_bytes first) noexcept;
   void sent_held(int status);
   uv_buf_t make_room();
   void came(ssize_t n);
@@ -56,17 +56,17 @@ class portable_channel : public socket_end<stream_transport> {
 
   int socket_;  // -1 once it was given back
   medium kind_;
-  bool is_open_ = false;       // libuv has the socket
-  bool makes_room_ = false;    // for the next read
-  bool is_sending_ = false;    // held_ is on its way
-  bool is_asked_ = false;      // to send more in the next turn
-  bool says_goodbye_ = false;  // which waits for held_
-  int send_error_ = 0;         // what became of held_, for the next `send` to tell
+  bool is_open_ = false;     // libuv has the socket
+  bool makes_room_ = false;  // for the next read
+  bool is_sending_ = false;  // held_ is on its way
+  bool is_asked_ = false;    // to send more in the next turn
+  int send_error_ = 0;       // what became of held_, for the next `send` to tell
   any_stream handle_;
   uv_write_t write_;
   uv_shutdown_t shutdown_;
   // The first bytes that the system refused, with which libuv waits until it takes them. A copy, as the engine may drop its queue meanwhile.
   std::array<std::byte, 256> held_;
+  std::size_t held_size_ = 0;
 };
 
 }  // namespace sluice::detail
