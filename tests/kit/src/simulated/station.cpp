@@ -71,7 +71,7 @@ void simulated_station::hang_up() {
   transmit_fifo_.clear();
   leaving_together_.clear();
   flow_character_.reset();
-  sending_ = stopped_ = false;
+  sending_ = stopped_ = throttled_ = false;
   turn_ = turn::receiving;
   owner_.call_soon([which = opening_] {
     if (which == nullptr) return;
