@@ -326,9 +326,9 @@ TEST_CASE("S15 T17 what is not TLS is one error that says so, and makes no conne
 }
 
 TEST_CASE("T16 a peer that renegotiates is refused, and the connection ends") {
+  raw_client client(TLS1_2_VERSION);
   tls_pair pair;
   pair.make_contexts();
-  raw_client client(TLS1_2_VERSION);
   SSL_set_options(client.ssl(), SSL_OP_LEGACY_SERVER_CONNECT);
   memory::pair(pair.scheduler, std::make_unique<tls::layer>(pair.scheduler, borrow(pair.server), pair.server_context), borrow(client));
   pair.run();
@@ -341,9 +341,9 @@ TEST_CASE("T16 a peer that renegotiates is refused, and the connection ends") {
 }
 
 TEST_CASE("T16 a peer that asks for new keys all the time and reads nothing is cut off before the answers pile up") {
+  raw_client client(TLS1_3_VERSION);
   tls_pair pair;
   pair.make_contexts();
-  raw_client client(TLS1_3_VERSION);
   const auto made =
       memory::pair(pair.scheduler, std::make_unique<tls::layer>(pair.scheduler, borrow(pair.server), pair.server_context), borrow(client));
   pair.run();
