@@ -20,12 +20,16 @@ HEAP = {"allocations", "frees", "heap_bytes"}
 COUNTED_WARM_UP = 1_000  # messages
 
 
+class nothing_came(processes.failure):
+    """Not a message in all the time that was measured."""
+
+
 def timed(bed, which, work, seconds, warm_up):
     """Rates, times and latencies, by their names in report.FIGURES."""
     with bed.serve(which, work) as (process, endpoint):
         found = bed.load(work, endpoint, "--seconds", str(seconds), "--warm-up", str(warm_up), "--server", str(process.pid))
     if found["messages"] == 0:
-        raise processes.failure(f"nothing came through the server {which.name} in {seconds} s of {work.name}")
+        raise nothing_came(f"nothing came through the server {which.name} in {seconds} s of {work.name}")
     result = {
         "rate": found["messages"] / found["nanoseconds"] * 1e9,
         "cpu": found["server_cpu"] / found["messages"] / 1e3,

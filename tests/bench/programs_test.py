@@ -54,6 +54,14 @@ class servers_test(unittest.TestCase):
                 self.assertIn(complaint, done.stderr)
 
 
+def for_long_enough(timed, *what):
+    """What `timed` finds in the shortest time in which anything came through: how fast a machine is that runs other tests too, is no test."""
+    for seconds in (0.3, 1, 3, 10):
+        with contextlib.suppress(measure.nothing_came):
+            return timed(BED, *what, seconds=seconds, warm_up=0.1)
+    raise AssertionError("nothing came through in 10 s")
+
+
 class redis_test(unittest.TestCase):
     def test_every_server_of_the_redis_protocol_does_every_work(self):
         for which in redis.servers(pathlib.Path(BUILD).resolve()):
@@ -71,7 +79,7 @@ class bridge_test(unittest.TestCase):
             for which in filter(lambda each: shutil.which(each.words[0]), servers):
                 for work in works:
                     with self.subTest(server=which.name, work=work.name):
-                        self.assertGreater(bridges.timed(BED, which, work, seconds=0.3, warm_up=0.1)["cpu"], 0)
+                        self.assertGreater(for_long_enough(bridges.timed, which, work)["cpu"], 0)
 
     def test_the_bridge_and_its_device_say_what_is_wrong_with_their_arguments(self):
         for program, words in (("uv_bridge", ["/dev/null"]), ("pty_device", ["--feed", "0"])):
