@@ -385,6 +385,18 @@ TEST_CASE("Z1 a device that is not there, one that is in use, and one that fails
   CHECK(other.error == std::error_code());
 }
 
+TEST_CASE("Z1 a device that is dropped while it is open frees its port at once") {
+  desk d;
+  std::error_code error = serial::errc::port_busy;
+  std::unique_ptr<serial::device> dropped = d.a.device();
+  dropped->open({}, [&](const result<serial::opened>& outcome) { error = outcome.error(); });
+  d.scheduler.run_until_idle();
+  REQUIRE_FALSE(error);
+  dropped.reset();
+  d.open();
+  CHECK(d.near.error == std::error_code());
+}
+
 TEST_CASE("Z1 opening and closing take their time without holding anything up") {
   desk d({.opening = 20s, .closing = 30s});
   serial::options patient;

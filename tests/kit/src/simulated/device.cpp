@@ -10,7 +10,13 @@ namespace sluice::testing::detail {
 simulated_device::simulated_device(std::shared_ptr<simulated_wires> wires, std::string name)
     : wires_(std::move(wires)), name_(std::move(name)) {}
 
-simulated_device::~simulated_device() { *wanted_ = false; }
+// As a descriptor that is dropped: what was not closed in time is closed at once.
+simulated_device::~simulated_device() {
+  if (!std::exchange(*wanted_, false) || station_ == nullptr) return;
+  station_->drop(opening_);
+  station_->end(opening_);
+  wires_->release_name(held_name_);
+}
 
 void simulated_device::open(const serial::open_settings& wanted, open_handler done) {
   const auto station = wires_->find(name_);
