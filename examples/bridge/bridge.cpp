@@ -8,6 +8,7 @@
 // clients stay while the first comes and goes, and wait meanwhile; without --many there is one at a time. SIGUSR1 prints counters, SIGHUP reads
 // certificates again.
 
+#include <sluice/serial/port_watch.hpp>
 #include <sluice/shutdown.hpp>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +17,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "../program_schemes.hpp"
@@ -86,6 +88,11 @@ class program {
       second = std::make_unique<sluice::reconnector>(loop_, chosen_.second, schemes_.table, [&] { return shared.accept(); });
       second->start();
     }
+    if (chosen_.reconnect && sluice::endpoint(chosen_.first).scheme() == "serial") {
+      ports_.emplace(loop_, [&](const sluice::serial::port_event& event) {
+        if (event.what != sluice::serial::port_change::removed) shared.look_again();
+      });
+    }
     shared.start();
     loop_.run();
     shared.print();
@@ -102,6 +109,7 @@ class program {
 
   // No new clients, what is in flight is delivered, and after the deadline what is left is cut off. A second signal ends the program at once.
   void stop() {
+    ports_.reset();
     sluice::shutdown(loop_, std::chrono::seconds(chosen_.drain));
     for (const int signal : {SIGTERM, SIGINT}) loop_.remove_signal(signal);
   }
@@ -111,6 +119,7 @@ class program {
   bool listens_;
   sluice::loop loop_;
   std::unique_ptr<sluice::server> server_;
+  std::optional<sluice::serial::port_watch> ports_;
 };
 
 }  // namespace

@@ -24,6 +24,8 @@ class shared {
   shared(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, std::function<void()> on_end);
 
   void start() { first_.start(); }
+  // Something was plugged in: it may be what the first waits for.
+  void look_again() { first_.retry_now(); }
   // The protocol of a client.
   sluice::protocol_ptr accept();
   // Clients of this server are bounded from the beginning.
