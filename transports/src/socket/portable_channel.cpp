@@ -82,7 +82,6 @@ send_result portable_channel::send(std::span<const const_bytes> parts) {
   std::array<const_bytes, most_parts> rest;
   const auto refused = slice(parts, taken, held_.size(), rest);
   if (!refused.empty()) hold(refused.front());
-  if (send_error_ != 0 && taken == 0) return system_error(-send_error_);
   return taken;
 }
 
