@@ -106,7 +106,8 @@ class reconnector final : private detail::resource {
   void retry_now();
 
   /// Writes to the connection that there is. Where there is none, or it is closing, the message is kept within `reconnect_options::keep`, and sent
-  /// when there is one, behind what its protocol writes in `connection_made` and before `reconnect_event::kind::connected` is told. What a
+  /// when there is one, behind what its protocol writes in `connection_made` and before `reconnect_event::kind::connected` is told. From inside
+  /// `pause_writing` of that protocol, while kept messages are being sent, the message is kept too and goes behind them. What a
   /// connection had taken when it was lost is lost with it, as nobody knows how much of it has arrived. `dropped` if it is not kept, or not
   /// even `start` was called.
   write_status write(const_bytes message);
