@@ -114,7 +114,7 @@ class witness(threading.Thread):
 class stress(contextlib.AbstractContextManager):
     """One case: the server, the witness, and what must be true again when it is over."""
 
-    def __init__(self, name, allowance=4 * MIB, ask=None, answer=None, warm_up=None, **options):
+    def __init__(self, name, allowance=4 * MIB, ask=None, answer=None, **options):
         self.server, self.allowance, self.ask, self.answer = server(name, **options), allowance, ask, answer
         first = witness(self.server.address, self.ask, self.answer)  # once it is served, all is open that will be
         self.descriptors, self.memory = self.server.descriptors() - 1, self.server.memory()
