@@ -150,7 +150,9 @@ class stream_transport : public transport, private detail::event_node {
   /// Take as much of `parts` (at most 128, none empty) as is possible without waiting. Never keep a view.
   virtual send_result send(std::span<const const_bytes> parts) = 0;
   /// Output is waiting. Either call `ready_to_send` when `send` could take more, or send `newly_queued` (what was added since the last
-  /// call; may be empty; valid until `output_drained` has covered it) and report it by `output_drained`; always the same way.
+  /// call; may be empty; valid until `output_drained` has covered it) and report it by `output_drained`; always the same way. Bytes
+  /// that `send` did not take and the channel sends from a copy all the same stay queued: `output_drained` reports them, and `send` takes
+  /// nothing meanwhile.
   virtual void send_later(std::span<const const_bytes> newly_queued) = 0;
   /// As `send`, for at most `most` bytes of an open file from `offset` on, where the medium can take them from there: only called while
   /// nothing is queued. No byte taken is "not now": `ready_to_send` has to be called as for `send_later`. `errc::file_too_short` where the
