@@ -18,8 +18,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t most_per_turn = 256 * 1024;  // as of queued bytes
-
 // The length of the range, with `to_the_end` resolved, if it is in the file.
 std::error_code check_range(int file, std::uint64_t offset, std::uint64_t& count) noexcept {
   struct stat found {};

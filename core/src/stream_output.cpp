@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t most_parts = 2 * detail::cork::max_parts;  // of one call of `send`
 constexpr std::size_t queue_parts = 16;
-constexpr std::size_t most_per_turn = 256 * 1024;  // more in flight no longer fits the caches
 
 std::size_t total_of(std::span<const const_bytes> parts) noexcept {
   std::size_t total = 0;

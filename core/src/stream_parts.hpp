@@ -15,6 +15,9 @@
 
 namespace sluice {
 
+// Sent of one connection before others have their turn, queued bytes and files alike; more in flight no longer fits the caches.
+inline constexpr std::size_t most_per_turn = 256 * 1024;
+
 // The turn of one read.
 class read_guard {
  public:
