@@ -5,6 +5,7 @@
 #include <sluice/layer.hpp>
 #include <sluice/memory.hpp>
 #include <sluice/stream_transport.hpp>
+#include <sluice/testing/allocation_failure.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
@@ -100,6 +101,34 @@ TEST_CASE("Z6 a sink that takes nothing delays no other, and what waits for it i
     CHECK(sum(stuck.counters()) <= all.size());
     CHECK((policy == overflow::disconnect) == stuck.reader.is_lost());
   }
+}
+
+TEST_CASE("X9 a message for which there is no memory is dropped alone, and counted; what waits before it and comes after it goes out") {
+  site here;
+  client& slow = here.add(overflow::drop_oldest, 1'000'000);
+  slow.stall();
+  const std::string large(700'000, 'x');
+  here.hub.write(as_bytes(large));  // above the mark: what follows waits in the sink
+  here.settle();
+  here.say(0, 3);
+  std::size_t dropped = 0;
+  std::size_t struck = 0;
+  for (std::size_t n = 0;; ++n) {
+    const std::uint64_t before = slow.counters().dropped_newest.messages;
+    const sluice::testing::allocation_failure failure(n);
+    here.hub.write(as_bytes(std::string_view(large).substr(0, 100'000)));
+    if (!failure.struck()) break;
+    ++struck;
+    dropped += slow.counters().dropped_newest.messages - before;
+  }
+  CHECK(struck > 1);
+  CHECK(dropped == struck);
+  here.say(3, 4);
+  slow.stall(false);
+  here.settle();
+  const std::string expected = large + "message 0\nmessage 1\nmessage 2\n" + large.substr(0, 100'000) + "message 3\n";
+  CHECK((slow.reader.received() == expected));
+  CHECK(slow.counters().dropped_newest == fan_out_counters::tally{dropped, 100'000 * dropped});
 }
 
 TEST_CASE("drop_oldest keeps the latest messages, whole, behind those that were on their way") {

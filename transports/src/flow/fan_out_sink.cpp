@@ -132,17 +132,10 @@ void fan_out::sink::send(const_bytes message) {
 }
 
 void fan_out::sink::queue(const_bytes message) {
-  const length_bytes length = length_of(message);
   try {
-    queue_.append(hub()->pool_, length);
-  } catch (const std::bad_alloc&) {
-    return count(&fan_out_counters::dropped_newest, message.size());
-  }
-  try {
-    queue_.append(hub()->pool_, message);
+    queue_.append(hub()->pool_, length_of(message), message);
     ++messages_;
-  } catch (const std::bad_alloc&) {  // a length without a message would be read as one
-    drop_all(&fan_out_counters::dropped_newest);
+  } catch (const std::bad_alloc&) {
     count(&fan_out_counters::dropped_newest, message.size());
   }
 }
