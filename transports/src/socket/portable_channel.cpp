@@ -3,8 +3,6 @@
 #include <sluice/error.hpp>
 #include <sluice/transport_ref.hpp>
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -125,11 +123,7 @@ progress portable_channel::begin_close(close_kind kind) {
       if (!input_ended()) shutdown_output();  // fails only where it was done, or the peer is gone
       break;
     case close_kind::abort: break;
-    case close_kind::reset: {
-      const linger immediate{1, 0};
-      ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &immediate, sizeof immediate);  // elsewhere than on TCP an abort
-      break;
-    }
+    case close_kind::reset: reset_on_close(socket_); break;
   }
   return progress::done;
 }

@@ -109,6 +109,11 @@ std::error_code begin_connect(int socket, const address& to) noexcept {
   return last_error();
 }
 
+void reset_on_close(int socket) noexcept {
+  const linger immediate{1, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &immediate, sizeof immediate);
+}
+
 int pending_error(int socket) noexcept {
   int error = 0;
   socklen_t size = sizeof error;

@@ -26,6 +26,8 @@ address bound_address(int socket) noexcept;
 std::error_code peer_of(int socket, address& peer) noexcept;
 // Success also for a connection that is under way.
 std::error_code begin_connect(int socket, const address& to) noexcept;
+// The peer hears a reset and no end of output; elsewhere than on TCP it makes no difference.
+void reset_on_close(int socket) noexcept;
 // Takes the error that the socket has been waiting with; 0 if there is none.
 int pending_error(int socket) noexcept;
 

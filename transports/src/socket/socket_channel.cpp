@@ -2,7 +2,6 @@
 
 #include <sluice/error.hpp>
 
-#include <sys/ioctl.h>
 #ifdef __linux__
 #include <sys/sendfile.h>
 #endif
@@ -61,11 +60,7 @@ progress socket_channel::begin_close(close_kind kind) {
       if (!input_ended()) ::shutdown(socket(), SHUT_WR);  // fails only where the peer is gone already
       break;
     case close_kind::abort: break;
-    case close_kind::reset: {
-      const linger immediate{1, 0};
-      ::setsockopt(socket(), SOL_SOCKET, SO_LINGER, &immediate, sizeof immediate);  // elsewhere than on TCP an abort
-      break;
-    }
+    case close_kind::reset: reset_on_close(socket()); break;
   }
   return progress::done;
 }
