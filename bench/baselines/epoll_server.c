@@ -4,8 +4,8 @@
 // waits; meanwhile that connection is not read.
 
 #include "common.h"
+#include "sockets.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,9 +19,7 @@ enum {
 
 struct connection {
   int socket;
-  char* unsent;  // NULL: nothing waits
-  size_t unsent_size;
-  size_t unsent_at;
+  struct baseline_unsent unsent;
 };
 
 static int poller;
@@ -29,65 +27,43 @@ static enum baseline_mode mode;
 static char buffer[baseline_buffer_size];
 
 static void watch(struct connection* which, int operation, uint32_t events) {
-  struct epoll_event interest = {.events = events, .data.ptr = which};
-  if (epoll_ctl(poller, operation, which->socket, &interest) != 0) baseline_fail("epoll_ctl");
+  baseline_watch(poller, operation, which->socket, events, which);
 }
 
 static void end(struct connection* which) {
   close(which->socket);
-  free(which->unsent);
+  free(which->unsent.data);
   free(which);
-}
-
-static int is_temporary(int error) { return error == EAGAIN || error == EINTR; }
-
-// Takes what the kernel does: 0 if that is nothing now, -1 if nothing ever again.
-static ssize_t try_send(struct connection* to, const char* data, size_t size) {
-  const ssize_t n = send(to->socket, data, size, MSG_NOSIGNAL);
-  return n < 0 && is_temporary(errno) ? 0 : n;
-}
-
-static void keep(struct connection* which, const char* data, size_t size) {
-  which->unsent = malloc(size);
-  if (which->unsent == NULL) baseline_fail("malloc");
-  memcpy(which->unsent, data, size);
-  which->unsent_size = size;
-  which->unsent_at = 0;
-  watch(which, EPOLL_CTL_MOD, EPOLLOUT);
 }
 
 static void readable(struct connection* from) {
   const ssize_t n = recv(from->socket, buffer, sizeof buffer, 0);
-  if (n < 0 && is_temporary(errno)) return;
+  if (n < 0 && baseline_is_temporary(errno)) return;
   if (n <= 0) {
     end(from);
     return;
   }
   if (mode != baseline_echo) return;
-  const ssize_t sent = try_send(from, buffer, (size_t)n);
-  if (sent < 0)
+  const ssize_t sent = baseline_send(from->socket, buffer, (size_t)n);
+  if (sent < 0) {
     end(from);
-  else if (sent < n)
-    keep(from, buffer + sent, (size_t)(n - sent));
+  } else if (sent < n) {
+    baseline_keep(&from->unsent, buffer + sent, (size_t)(n - sent));
+    watch(from, EPOLL_CTL_MOD, EPOLLOUT);
+  }
 }
 
 static void send_the_rest(struct connection* to) {
-  const ssize_t sent = try_send(to, to->unsent + to->unsent_at, to->unsent_size - to->unsent_at);
-  if (sent < 0) {
+  if (baseline_send_kept(to->socket, &to->unsent) < 0)
     end(to);
-    return;
-  }
-  to->unsent_at += (size_t)sent;
-  if (to->unsent_at < to->unsent_size) return;
-  free(to->unsent);
-  to->unsent = NULL;
-  watch(to, EPOLL_CTL_MOD, EPOLLIN);
+  else if (to->unsent.data == NULL)
+    watch(to, EPOLL_CTL_MOD, EPOLLIN);
 }
 
 // A little for each connection, then the next one's turn.
 static void send_zeros(struct connection* to) {
   for (int i = 0; i < sends_per_event; ++i) {
-    const ssize_t sent = try_send(to, buffer, sizeof buffer);
+    const ssize_t sent = baseline_send(to->socket, buffer, sizeof buffer);
     if (sent < 0) {
       end(to);
       return;
@@ -97,13 +73,7 @@ static void send_zeros(struct connection* to) {
 }
 
 static void accept_all(int listener) {
-  for (;;) {
-    const int socket = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (socket < 0) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EAGAIN) return;
-      baseline_fail("accept4");
-    }
+  for (int socket; (socket = baseline_accept(listener)) >= 0;) {
     struct connection* made = calloc(1, sizeof *made);
     if (made == NULL) baseline_fail("calloc");
     made->socket = socket;
@@ -114,7 +84,7 @@ static void accept_all(int listener) {
 static void serve(struct connection* which) {
   if (mode == baseline_source)
     send_zeros(which);
-  else if (which->unsent != NULL)
+  else if (which->unsent.data != NULL)
     send_the_rest(which);
   else
     readable(which);
