@@ -70,15 +70,15 @@ static void say_where(int socket, const char* scheme) {
   fflush(stdout);
 }
 
-static int listen_tcp(const char* endpoint) {
-  const struct sockaddr_in at = baseline_address(endpoint, "tcp://");
+int baseline_listen_tcp(const char* endpoint, const char* scheme) {
+  const struct sockaddr_in at = baseline_address(endpoint, scheme);
   const int on = 1;
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (listener < 0) baseline_fail("socket");
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (bind(listener, (const struct sockaddr*)&at, sizeof at) != 0 || listen(listener, backlog) != 0) baseline_fail(endpoint);
-  say_where(listener, "tcp://");
+  say_where(listener, scheme);
   return listener;
 }
 
@@ -98,7 +98,7 @@ static int listen_unix(const char* endpoint) {
 int baseline_listen(const char* endpoint) {
   int listener = -1;
   if (strncmp(endpoint, "tcp://", strlen("tcp://")) == 0)
-    listener = listen_tcp(endpoint);
+    listener = baseline_listen_tcp(endpoint, "tcp://");
   else if (strncmp(endpoint, "unix:", strlen("unix:")) == 0)
     listener = listen_unix(endpoint);
   else

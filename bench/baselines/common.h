@@ -24,6 +24,8 @@ struct baseline_options baseline_parse(int argc, char** argv);
 // A socket that is bound to `endpoint` and listens, non-blocking; says on standard output where. Ends the program with status 1 and a
 // message where that is not possible. What it accepts on TCP sends without delay, as it inherits that.
 int baseline_listen(const char* endpoint);
+// The same at an address that stands behind `scheme`, which says what is spoken over TCP.
+int baseline_listen_tcp(const char* endpoint, const char* scheme);
 
 // As above, a socket for datagrams at `udp://ADDRESS:PORT`.
 int baseline_bind(const char* endpoint);
