@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "link.hpp"
 #include "pattern.hpp"
 #include "poller.hpp"
 #include "workload.hpp"
@@ -16,7 +17,7 @@ constexpr std::uint64_t without_end = std::numeric_limits<std::uint64_t>::max() 
 constexpr std::uint64_t patience = 20'000'000'000;  // nanoseconds without any answer
 
 struct connection {
-  socket_handle socket;
+  link through;
   std::vector<std::uint64_t> started;  // when each message under way began, by its number modulo the depth
   std::uint64_t sent = 0;              // bytes
   std::uint64_t received = 0;
@@ -29,10 +30,9 @@ class echo final : public workload {
   echo(target& server, const plan& wanted) : plan_(wanted), pattern_(std::max(receive_size, wanted.size * wanted.depth)) {
     connections_.resize(wanted.connections);
     for (std::size_t i = 0; i < connections_.size(); ++i) {
-      connections_[i].socket = server.connect();
-      connections_[i].socket.make_non_blocking();
+      connections_[i].through = link(server);
       connections_[i].started.resize(wanted.depth);
-      poller_.add(connections_[i].socket, EPOLLIN, i);
+      poller_.add(connections_[i].through.socket(), EPOLLIN, i);
     }
   }
 
@@ -72,13 +72,15 @@ class echo final : public workload {
 
   void receive(std::size_t index) {
     connection& from = connections_[index];
-    const ssize_t n = ::recv(from.socket.get(), buffer_.data(), buffer_.size(), 0);
-    if (n == 0) throw std::runtime_error("the server ended a connection");
-    if (n < 0) {
-      if (errno == EAGAIN || errno == EINTR) return;
-      fail("recv");
-    }
-    const auto data = std::span(buffer_).first(static_cast<std::size_t>(n));
+    do {
+      const auto data = std::span<const std::byte>(buffer_).first(from.through.receive(buffer_));
+      if (data.empty()) return;
+      received(index, data);
+    } while (from.through.holds_more());
+  }
+
+  void received(std::size_t index, std::span<const std::byte> data) {
+    connection& from = connections_[index];
     pattern_.check(index, from.received, data);
     const std::uint64_t time = now();
     const std::uint64_t before = from.received / plan_.size;
@@ -97,12 +99,10 @@ class echo final : public workload {
     const std::uint64_t first = (to.sent + plan_.size - 1) / plan_.size;
     for (std::uint64_t i = first; i < end / plan_.size; ++i) to.started[i % plan_.depth] = time;
     const auto data = pattern_.at(index, to.sent, static_cast<std::size_t>(end - to.sent));
-    const ssize_t n = ::send(to.socket.get(), data.data(), data.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) fail("send");
-    if (n > 0) to.sent += static_cast<std::uint64_t>(n);
+    to.sent += to.through.send(data);
     if (const bool full = to.sent < end; full != to.full) {
       to.full = full;
-      poller_.change(to.socket, full ? EPOLLIN | EPOLLOUT : EPOLLIN, index);
+      poller_.change(to.through.socket(), full ? EPOLLIN | EPOLLOUT : EPOLLIN, index);
     }
   }
 

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "link.hpp"
 #include "pattern.hpp"
 #include "workload.hpp"
 
@@ -9,8 +10,7 @@ namespace {
 constexpr std::size_t connections_per_probe = 64;  // fewer than wait in any backlog
 constexpr std::size_t messages_of_warm_up = 100;
 
-void exchange(const socket_handle& with, const pattern& bytes, std::size_t connection, std::uint64_t position,
-              std::vector<std::byte>& buffer) {
+void exchange(link& with, const pattern& bytes, std::size_t connection, std::uint64_t position, std::vector<std::byte>& buffer) {
   with.send_all(bytes.at(connection, position, buffer.size()));
   with.receive_all(buffer);
   bytes.check(connection, position, buffer);
@@ -23,22 +23,32 @@ std::uint64_t run_idle(target& server, const plan& wanted, const std::function<v
   const pattern bytes(wanted.size);
   std::vector<std::byte> buffer(wanted.size);
   const auto probe = [&](std::size_t messages) {
-    const socket_handle made = server.connect();
+    link made(server);
     for (std::size_t i = 0; i < messages; ++i) exchange(made, bytes, wanted.connections, i * wanted.size, buffer);
   };
 
   probe(messages_of_warm_up);
   probe(1);
   told("warm");
-  std::vector<socket_handle> sockets;
-  while (sockets.size() < wanted.connections) {
-    sockets.push_back(server.connect());
-    if (sockets.size() % connections_per_probe == 0 || sockets.size() == wanted.connections) probe(1);
+  std::vector<link> links;
+  while (links.size() < wanted.connections) {
+    links.emplace_back(server);
+    if (links.size() % connections_per_probe == 0 || links.size() == wanted.connections) probe(1);
   }
   told("silent");
-  for (std::size_t i = 0; i < sockets.size(); ++i) exchange(sockets[i], bytes, i, 0, buffer);
+  for (std::size_t i = 0; i < links.size(); ++i) exchange(links[i], bytes, i, 0, buffer);
   told("used");
-  return sockets.size();
+  return links.size();
+}
+
+// Without messages it is the handshake that says that a connection was accepted.
+std::uint64_t run_silent(target& server, const plan& wanted, const std::function<void(const char*)>& told) {
+  for (std::size_t i = 0; i < messages_of_warm_up; ++i) link made(server);
+  told("warm");
+  std::vector<link> links;
+  while (links.size() < wanted.connections) links.emplace_back(server);
+  told("silent");
+  return links.size();
 }
 
 }  // namespace load

@@ -6,6 +6,8 @@
 #include <exception>
 #include <iostream>
 #include <map>
+#include <set>
+#include <stdexcept>
 #include <string>
 
 #include "workload.hpp"
@@ -27,11 +29,9 @@ struct settings {
 using factory = std::unique_ptr<load::workload> (*)(load::target&, const load::plan&);
 
 const std::map<std::string, factory>& factories() {
-  static const std::map<std::string, factory> all = {{"echo", load::make_echo},
-                                                     {"datagrams", load::make_datagrams},
-                                                     {"sink", load::make_sink},
-                                                     {"source", load::make_source},
-                                                     {"connect", load::make_connect}};
+  static const std::map<std::string, factory> all = {
+      {"echo", load::make_echo},       {"datagrams", load::make_datagrams}, {"sink", load::make_sink},    {"source", load::make_source},
+      {"connect", load::make_connect}, {"handshake", load::make_handshake}, {"resume", load::make_resume}};
   return all;
 }
 
@@ -63,19 +63,32 @@ void run_phases(load::target& server, const settings& chosen) {
   load::print(measured, latencies);
 }
 
+// Some kinds are about TLS, and some others can do with it.
+void check_kind(const load::target& server, const settings& chosen) {
+  static const std::set<std::string> with_tls_only = {"handshake", "resume", "silent"};
+  static const std::set<std::string> with_or_without = {"echo", "idle"};
+  const bool needs_tls = with_tls_only.contains(chosen.workload);
+  if (server.tls() == nullptr ? needs_tls : !needs_tls && !with_or_without.contains(chosen.workload))
+    throw std::invalid_argument("no " + chosen.workload + " at " + chosen.endpoint);
+}
+
 void run(const settings& chosen) {
   load::target server(chosen.endpoint);
-  if (chosen.workload != "idle") return run_phases(server, chosen);
+  check_kind(server, chosen);
+  if (factories().contains(chosen.workload)) return run_phases(server, chosen);
   load::result passed;
-  passed.messages = load::run_idle(server, chosen.plan, pause_at);
+  passed.messages =
+      chosen.workload == "idle" ? load::run_idle(server, chosen.plan, pause_at) : load::run_silent(server, chosen.plan, pause_at);
   load::print(passed, {});
 }
 
 void describe(CLI::App& app, settings& chosen) {
   app.add_option("WORKLOAD", chosen.workload, "what to ask for")
       ->required()
-      ->check(CLI::IsMember({"echo", "datagrams", "sink", "source", "connect", "idle"}));
-  app.add_option("ENDPOINT", chosen.endpoint, "the server: tcp://127.0.0.1:7000, udp://127.0.0.1:7000, unix:/run/echo.sock")->required();
+      ->check(CLI::IsMember({"echo", "datagrams", "sink", "source", "connect", "handshake", "resume", "idle", "silent"}));
+  app.add_option("ENDPOINT", chosen.endpoint,
+                 "the server: tcp://127.0.0.1:7000, tls://127.0.0.1:7000, udp://127.0.0.1:7000, unix:/run/echo.sock")
+      ->required();
   app.add_option("--connections", chosen.plan.connections, "how many at once")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--size", chosen.plan.size, "bytes of a message")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--depth", chosen.plan.depth, "messages under way on each connection")->check(CLI::PositiveNumber)->capture_default_str();

@@ -59,15 +59,6 @@ void socket_handle::send_all(std::span<const std::byte> data) const {
   }
 }
 
-void socket_handle::receive_all(std::span<std::byte> into) const {
-  while (!into.empty()) {
-    const ssize_t n = ::recv(number_, into.data(), into.size(), 0);
-    if (n == 0) throw std::runtime_error("the server ended a connection");
-    if (n < 0 && errno != EINTR) fail("recv");
-    if (n > 0) into = into.subspan(static_cast<std::size_t>(n));
-  }
-}
-
 void socket_handle::make_non_blocking() const {
   if (::fcntl(number_, F_SETFL, O_NONBLOCK) != 0) fail("fcntl");
 }
@@ -78,15 +69,18 @@ target::target(const std::string& endpoint) {
     length_ = sizeof parsed;
   };
   constexpr std::string_view tcp = "tcp://";
+  constexpr std::string_view tls = "tls://";
   constexpr std::string_view udp = "udp://";
   constexpr std::string_view local = "unix:";
-  if (endpoint.starts_with(udp)) type_ = SOCK_DGRAM;
-  if (endpoint.starts_with(tcp) || endpoint.starts_with(udp))
-    keep(parse_tcp(std::string_view(endpoint).substr(tcp.size())));
-  else if (endpoint.starts_with(local))
-    keep(parse_unix(std::string_view(endpoint).substr(local.size())));
+  const std::string_view text = endpoint;
+  if (text.starts_with(udp)) type_ = SOCK_DGRAM;
+  if (text.starts_with(tls)) tls_ = make_tls_client();
+  if (text.starts_with(tcp) || text.starts_with(tls) || text.starts_with(udp))
+    keep(parse_tcp(text.substr(0, text.find('?')).substr(tcp.size())));
+  else if (text.starts_with(local))
+    keep(parse_unix(text.substr(local.size())));
   else
-    throw std::invalid_argument(endpoint + " is neither tcp://ADDRESS:PORT nor udp://ADDRESS:PORT nor unix:PATH");
+    throw std::invalid_argument(endpoint + " is none of tcp://ADDRESS:PORT, tls://ADDRESS:PORT, udp://ADDRESS:PORT, unix:PATH");
 }
 
 socket_handle target::open() const {

@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "tls_client.hpp"
 
 namespace load {
 
@@ -30,8 +33,6 @@ class socket_handle {
 
   /// Waits until all is sent, on a blocking socket.
   void send_all(std::span<const std::byte> data) const;
-  /// Waits until `into` is full, on a blocking socket. Throws where the peer ends before that.
-  void receive_all(std::span<std::byte> into) const;
   void make_non_blocking() const;
 
  private:
@@ -41,12 +42,16 @@ class socket_handle {
 /// A server's address, as the server prints it.
 class target {
  public:
-  /// `tcp://ADDRESS:PORT` or `udp://ADDRESS:PORT` with a numeric IPv4 address, or `unix:PATH`; throws std::invalid_argument otherwise.
+  /// `tcp://ADDRESS:PORT`, `tls://…` or `udp://…` with a numeric IPv4 address and anything behind a `?`, or `unix:PATH`; throws
+  /// std::invalid_argument otherwise.
   explicit target(const std::string& endpoint);
 
   /// A blocking socket, connected. Over TCP it sends without delay and, if the server is on the loopback, each has its turn among some
   /// addresses of it, so that one does not run out of ports.
   socket_handle connect();
+
+  /// What connections through TLS share, or nothing.
+  tls_client* tls() const noexcept { return tls_.get(); }
 
  private:
   socket_handle open() const;
@@ -56,6 +61,7 @@ class target {
   sockaddr_storage address_{};
   socklen_t length_ = 0;
   std::uint32_t turn_ = 0;
+  std::unique_ptr<tls_client> tls_;
 };
 
 }  // namespace load

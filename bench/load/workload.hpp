@@ -36,8 +36,16 @@ std::unique_ptr<workload> make_source(target& server, const plan& wanted);
 /// Connects, has one message echoed, and ends the connection: `connections` at a time. Each of them counts as one message.
 std::unique_ptr<workload> make_connect(target& server, const plan& wanted);
 
+/// Through TLS: connects, shakes hands, says goodbye and waits for the server's end, `connections` at a time. Each of them counts as one
+/// message, and its latency ends with the handshake.
+std::unique_ptr<workload> make_handshake(target& server, const plan& wanted);
+/// The same, where each comes back with the ticket of one connection before; throws if the server does not take it.
+std::unique_ptr<workload> make_resume(target& server, const plan& wanted);
+
 /// Opens connections that are silent and then lets one message through each, calling `told` when the server is warm ("warm"), when it has
 /// accepted all ("silent") and after the messages ("used"). Returns how many messages those were.
 std::uint64_t run_idle(target& server, const plan& wanted, const std::function<void(const char*)>& told);
+/// The same without any message, to servers that do not echo, through TLS: it ends with "silent". Returns how many connections those were.
+std::uint64_t run_silent(target& server, const plan& wanted, const std::function<void(const char*)>& told);
 
 }  // namespace load
