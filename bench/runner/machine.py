@@ -85,4 +85,5 @@ def description(build, places):
         "kernel": f"{platform.system()} {platform.release()} {platform.machine()}",
         "compiler": f"{compiler(build)}, -O{options['optimization']}",
         "libuv": first_line(["pkg-config", "--modversion", "libuv"]),
+        "OpenSSL": first_line(["pkg-config", "--modversion", "openssl"]),
     }

@@ -1,5 +1,6 @@
 """One measurement of one server."""
 import contextlib
+import dataclasses
 import os
 import pathlib
 import re
@@ -48,9 +49,15 @@ def timed(bed, which, work, seconds, warm_up):
 
 def idle(bed, which, work):
     """Bytes of memory that the server takes for each connection."""
+    work = possible(which, work)
     with bed.serve(which, work) as (process, endpoint):
         points = snapshots(bed, work, endpoint, process, lambda: own_memory(process.pid))
-    return {f"{name}_memory": (points[name] - points["warm"]) / work.connections for name in ("silent", "used")}
+    return {f"{name}_memory": (points[name] - points["warm"]) / work.connections for name in ("silent", "used") if name in points}
+
+
+def possible(which, work):
+    """Of idle connections, what `which` can do: without echoes there is no traffic."""
+    return dataclasses.replace(work, kind="silent") if work.kind == "idle" and not which.echoes else work
 
 
 def instructions(bed, which, work):
@@ -78,14 +85,15 @@ def parse_callgrind(text):
 
 def calls(bed, which, work):
     """Calls to the heap and to the system for one message, and of idle connections what they hold of the heap."""
+    work = possible(which, work)
     with tempfile.TemporaryDirectory() as folder:
         table = pathlib.Path(folder, "counts")
         before = ["env", f"LD_PRELOAD={bed.program('counter/call_counter.so')}", f"CALL_COUNTS={table}"]
         with bed.serve(which, work, before) as (process, endpoint):
             points = snapshots(bed, work, endpoint, process, lambda: parse_counts(table.read_bytes()))
-    if work.kind == "idle":
+    if work.kind in ("idle", "silent"):
         heap = {name: point["heap_bytes"] for name, point in points.items()}
-        return {f"{name}_heap": (heap[name] - heap["warm"]) / work.connections for name in ("silent", "used")}
+        return {f"{name}_heap": (heap[name] - heap["warm"]) / work.connections for name in ("silent", "used") if name in heap}
     return per_message(points["warm"], points["done"], work.counted)
 
 

@@ -1,4 +1,5 @@
 """Starts servers and loads on cores of their own, talks with them, and leaves none behind."""
+import atexit
 import contextlib
 import dataclasses
 import functools
@@ -158,14 +159,30 @@ def free_port():
         return found.getsockname()[1]
 
 
+@functools.cache
+def certificate():
+    """Files with a certificate for 127.0.0.1 and its key, P-256, which all servers use and which are there until we end."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    files = tuple(str(pathlib.Path(folder.name, name)) for name in ("certificate.pem", "key.pem"))
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise failure(f"openssl made no certificate; it said: {done.stderr.strip()}")
+    return files
+
+
 @dataclasses.dataclass(frozen=True)
 class server:
     """A program that takes {endpoint}, echoes (or does what {mode} says) and prints `listening on ENDPOINT`; or one that takes the {port} to
-    listen at on 127.0.0.1, and says nothing that is to be relied on."""
+    listen at on 127.0.0.1, and says nothing that is to be relied on. For TLS it takes the files {certificate} and {key}."""
 
     name: str
     words: tuple
     ends: tuple = SANE_ENDS  # with which status, when it is asked to
+    config: str = ""  # of a file that {config} names; it is in {folder}, where everything is until the server ends
+    echoes: bool = True  # if not, it serves where nothing is sent
 
     @classmethod
     def parse(cls, text):
@@ -176,11 +193,22 @@ class server:
 
     @property
     def takes_port(self):
-        return any("{port}" in word for word in self.words)
+        return any("{port}" in text for text in (*self.words, self.config))
 
-    def command(self, endpoint, mode):
-        places = {"{endpoint}": endpoint, "{port}": endpoint.rpartition(":")[2], "{mode}": mode}
-        return [functools.reduce(lambda text, place: text.replace(*place), places.items(), word) for word in self.words]
+    @property
+    def speaks_tls(self):
+        return any("{certificate}" in text for text in (*self.words, self.config))
+
+    def command(self, endpoint, mode, folder="."):
+        """Its words, once its file is in `folder`."""
+        places = {"{endpoint}": endpoint, "{port}": endpoint.rpartition(":")[2], "{mode}": mode,
+                  "{folder}": folder, "{config}": f"{folder}/config"}
+        if self.speaks_tls:
+            places["{certificate}"], places["{key}"] = certificate()
+        fill = functools.partial(functools.reduce, lambda text, place: text.replace(*place), places.items())
+        if self.config:
+            pathlib.Path(folder, "config").write_text(fill(self.config))
+        return [fill(word) for word in self.words]
 
 
 def default_servers(build):
@@ -207,10 +235,9 @@ class bed:
     def serve(self, which, work, before=()):
         """`which` serves `work`, its command line behind `before`; gives the process and where it listens."""
         with tempfile.TemporaryDirectory() as folder:
-            wanted = {"tcp": "tcp://127.0.0.1:0", "udp": "udp://127.0.0.1:0", "unix": f"unix:{folder}/socket"}[work.scheme]
-            if which.takes_port:
-                wanted = f"tcp://127.0.0.1:{free_port()}"
-            command = self.places.on(self.places.server, [*before, *which.command(wanted, work.mode)])
+            port = free_port() if which.takes_port else 0
+            wanted = f"unix:{folder}/socket" if work.scheme == "unix" else f"{work.scheme}://127.0.0.1:{port}"
+            command = self.places.on(self.places.server, [*before, *which.command(wanted, work.mode, folder)])
             with child(f"the server {which.name}", command) as process:
                 yield process, process.wait_for_port(wanted) if which.takes_port else process.read_endpoint()
                 process.stop(which.ends)

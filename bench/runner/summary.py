@@ -14,6 +14,7 @@ FIGURES = {  # in the order in which they are shown; {unit} and {units} are the 
     "rate": figure("{units}/s", more_is_better=True),
     "megabytes": figure("MB/s", more_is_better=True),
     "cpu": figure("server CPU, µs per {unit}"),
+    "per_cpu": figure("{units} per second of server CPU", more_is_better=True),
     "p50": figure("latency p50, µs"),
     "p99": figure("latency p99, µs"),
     "p999": figure("latency p99.9, µs"),
@@ -78,14 +79,17 @@ def show_ratio(found):
 
 def table(work, results):
     """Rows of text, the first being the head, of `results`: for each server and figure what each round gave. The first server is the
-    reference."""
+    reference, and what it has is shown."""
     reference, *others = results
     rows = [[work.name, reference, *(text for name in others for text in (name, f"× {reference}"))]]
     for key, which in FIGURES.items():
-        if not all(key in found for found in results.values()):
+        if key not in results[reference]:
             continue
         row = [which.label.format(unit=work.unit, units=work.units), show_spread(spread.of(results[reference][key]))]
         for name in others:
+            if key not in results[name]:
+                row += ["", ""]
+                continue
             values = results[name][key]
             compared = ratios(results[reference][key], values, which.more_is_better) if which.compared else None
             row += [show_spread(spread.of(values)), show_ratio(compared)]

@@ -10,7 +10,7 @@ IDLE_CONNECTIONS = 10_000
 class workload:
     name: str
     title: str
-    kind: str  # what bench/load/ calls it: echo, datagrams, sink, source, connect, idle
+    kind: str  # what bench/load/ calls it: echo, datagrams, sink, source, connect, handshake, resume, idle, silent
     connections: int
     size: int
     depth: int = 1

@@ -5,10 +5,12 @@ usage: programs_test.py BENCH_FOLDER BUILD_FOLDER
 """
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,7 +19,7 @@ import unittest
 BENCH, BUILD = sys.argv.pop(1), sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 sys.dont_write_bytecode = True
-from runner import bridges, machine, measure, processes, redis, sections, spawn, workloads  # noqa: E402
+from runner import bridges, machine, measure, processes, redis, sections, spawn, tls, workloads  # noqa: E402
 
 BED = processes.bed(BUILD, processes.placement.apart())
 SERVERS = processes.default_servers(BUILD)
@@ -86,6 +88,41 @@ class bridge_test(unittest.TestCase):
             done = run([BED.program(f"baselines/{program}"), *words])
             self.assertEqual(done.returncode, 2)
             self.assertIn("usage: ", done.stderr)
+
+
+TLS_SERVERS = tls.echo_servers(pathlib.Path(BUILD).resolve())
+
+
+@unittest.skipUnless(TLS_SERVERS, "built without TLS")
+class tls_test(unittest.TestCase):
+    def test_every_server_that_is_here_does_every_work(self):
+        build = pathlib.Path(BUILD).resolve()
+        for servers, works in ((TLS_SERVERS, tls.echo_works()), (tls.servers(build), tls.works())):
+            for which in filter(lambda each: shutil.which(each.words[0]), servers):
+                for work in works:
+                    with self.subTest(server=which.name, work=work.name):
+                        self.do(which, dataclasses.replace(work, connections=min(work.connections, 40)))
+
+    def do(self, which, work):
+        if work.kind == "idle":
+            self.assertEqual(measure.idle(BED, which, work).keys(), {"silent_memory", "used_memory"} if which.echoes else {"silent_memory"})
+            return
+        with BED.serve(which, work) as (_, endpoint):
+            found = BED.load(work, endpoint, "--warm-up-messages", "10", "--messages", "100")
+        self.assertEqual(found["messages"], 100)
+        self.assertGreater(found["p50"], 0)
+
+    def test_handshakes_are_counted_for_a_second_of_the_server(self):
+        found = for_long_enough(tls.timed, TLS_SERVERS[0], tls.works()[0])
+        self.assertAlmostEqual(found["per_cpu"] * found["cpu"], 1e6)
+
+    def test_servers_say_what_is_wrong_with_their_arguments(self):
+        for which in (each for each in TLS_SERVERS if each.name in ("epoll", "asio")):
+            for words, status, complaint in (((), 2, "usage: "), (("tcp://127.0.0.1:0", "a", "b"), 2, "usage: "),
+                                             (("tls://127.0.0.1:0", "/nowhere/at/all", "b"), 1, "No such file|system lib")):
+                done = run([which.words[0], *words])
+                self.assertEqual(done.returncode, status, words)
+                self.assertRegex(done.stderr, complaint)
 
 
 class spawn_test(unittest.TestCase):
@@ -161,9 +198,42 @@ class load_test(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0, words)
             self.assertTrue(done.stderr, words)
 
+    @unittest.skipUnless(TLS_SERVERS, "built without TLS")
+    def test_a_byte_that_is_not_what_was_sent_ends_the_run_through_tls_too(self):
+        with self.wrong_server(lambda data: data[:-1] + bytes([data[-1] ^ 1]), contexts=itertools.repeat(server_context())) as endpoint:
+            for kind in ("echo", "idle"):
+                done = run_load(kind, endpoint, "--connections", "1")
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, r"load: connection \d: byte \d+ is \d+, and not \d+ as it was sent")
+
+    @unittest.skipUnless(TLS_SERVERS, "built without TLS")
+    def test_a_server_that_does_not_take_its_ticket_ends_the_run(self):
+        with self.wrong_server(None, contexts=(server_context() for _ in itertools.count())) as endpoint:
+            done = run_load("resume", endpoint, "--connections", "1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("load: the server does not take its own ticket", done.stderr)
+
+    @unittest.skipUnless(TLS_SERVERS, "built without TLS")
+    def test_a_server_that_does_not_speak_tls_ends_the_run(self):
+        with self.wrong_server(lambda data: b"", greeting=b"good morning") as endpoint:
+            for kind in ("echo", "handshake", "resume", "idle", "silent"):
+                done = run_load(kind, endpoint.replace("tcp", "tls"), "--connections", "1")
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("load: the handshake of TLS: ", done.stderr)
+
+    def test_a_kind_of_load_that_is_not_for_tls_or_only_for_it_is_refused(self):
+        cases = [("handshake", "tcp"), ("resume", "tcp"), ("silent", "tcp")]
+        if TLS_SERVERS:
+            cases += [(kind, "tls") for kind in ("datagrams", "sink", "source", "connect")]
+        for kind, scheme in cases:
+            done = run_load(kind, f"{scheme}://127.0.0.1:1")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"load: no {kind} at {scheme}://127.0.0.1:1", done.stderr)
+
     @contextlib.contextmanager
-    def wrong_server(self, change, greeting=b""):
-        """Serves one connection after the other: sends `greeting`, and what it gets as `change` makes it; nothing ends the connection."""
+    def wrong_server(self, change, greeting=b"", contexts=None):
+        """Serves one connection after the other, through TLS by the next one of `contexts` where there are any: sends `greeting`, and what it
+        gets as `change` makes it; nothing ends the connection."""
         listener = socket.create_server(("127.0.0.1", 0))
 
         def serve():
@@ -171,18 +241,28 @@ class load_test(unittest.TestCase):
                 while True:
                     client, _ = listener.accept()
                     with client, contextlib.suppress(OSError):
-                        client.sendall(greeting)
-                        while (data := client.recv(65536)) and (answer := change(data)):
-                            client.sendall(answer)
+                        serve_one(next(contexts).wrap_socket(client, server_side=True) if contexts else client)
+
+        def serve_one(client):
+            with client:
+                client.sendall(greeting)
+                while (data := client.recv(65536)) and (answer := change(data)):
+                    client.sendall(answer)
 
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            yield "tcp://127.0.0.1:%d" % listener.getsockname()[1]
+            yield "%s://127.0.0.1:%d" % ("tls" if contexts else "tcp", listener.getsockname()[1])
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
             thread.join()
+
+
+def server_context():
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(*processes.certificate())
+    return made
 
 
 def run_load(*words):
@@ -198,7 +278,8 @@ class runner_test(unittest.TestCase):
         return run([sys.executable, "-B", pathlib.Path(BENCH, "run.py"), "--build", BUILD, *words])
 
     def test_it_names_its_workloads(self):
-        self.assertEqual([line.split()[0] for line in self.run_bench("--list").stdout.splitlines()], [*(work.name for each in sections.all_sections(BUILD) for work in each.works), "engine"])
+        self.assertEqual([line.split()[0] for line in self.run_bench("--list").stdout.splitlines()],
+                         [*(work.name for each in sections.all_sections(BUILD) if each.servers for work in each.works), "engine"])
 
     def test_it_says_what_there_is_where_it_is_asked_for_something_else(self):
         for words, complaint in ((["swim"], "no workload swim; there are: tcp-50x1k "),

@@ -4,9 +4,12 @@
 usage: runner_test.py BENCH_FOLDER
 """
 import os
+import pathlib
 import re
+import ssl
 import struct
 import sys
+import tempfile
 import time
 import unittest
 
@@ -45,11 +48,12 @@ class summary_test(unittest.TestCase):
         self.assertEqual(summary.show_ratio(summary.spread.of([0.5])), "0.50")
         self.assertEqual(summary.show_ratio(summary.spread.of([0.5, 1, 2])), "1.00 (0.50–2.00)")
 
-    def test_a_table_has_the_figures_that_every_server_has(self):
+    def test_a_table_has_the_figures_of_the_first_server_and_an_empty_cell_where_another_lacks_one(self):
         work = workloads.workload("w", "", "echo", 1, 1)
-        rows = summary.table(work, {"epoll": {"cpu": [2, 4], "p50": [1, 1]}, "other": {"cpu": [4, 4]}})
+        rows = summary.table(work, {"epoll": {"cpu": [2, 4], "p50": [1, 1]}, "other": {"cpu": [4, 4], "p99": [1, 1]}})
         self.assertEqual(rows, [["w", "epoll", "other", "× epoll"],
-                                ["server CPU, µs per message", "3 (2–4)", "4", "0.75 (0.50–1.00)"]])
+                                ["server CPU, µs per message", "3 (2–4)", "4", "0.75 (0.50–1.00)"],
+                                ["latency p50, µs", "1", "", ""]])
         self.assertEqual(len({len(line) for line in summary.markdown(rows).splitlines()}), 1)
 
 
@@ -106,10 +110,17 @@ class machine_test(unittest.TestCase):
 class sections_test(unittest.TestCase):
     def test_servers_of_the_user_stand_beside_those_of_the_sections_that_take_them(self):
         first, second, mine = (processes.server(name, ("{endpoint}",)) for name in ("first", "second", "mine"))
-        open_to_all, closed = (sections.section((first, second), (), takes_more=more) for more in (True, False))
+        open_to_all, closed = sections.section((first, second), (), takes=lambda which: which is mine), sections.section((first, second), ())
         self.assertEqual(open_to_all.with_servers([mine], []).servers, (first, second, mine))
         self.assertEqual(open_to_all.with_servers([mine], ["mine", "first"]).servers, (mine, first))
         self.assertEqual(closed.with_servers([mine], ["mine"]).servers, ())
+
+    def test_a_server_of_the_user_that_is_given_a_certificate_stands_beside_those_with_tls(self):
+        plain, secure = (processes.server.parse(f"mine=./mine {{endpoint}}{more}") for more in ("", "?cert={certificate}&key={key}"))
+        for each in sections.all_sections("build"):
+            schemes = {work.scheme for work in each.works}
+            self.assertEqual(each.takes(secure), schemes == {"tls"})
+            self.assertEqual(each.takes(plain), "udp" in schemes)
 
     def test_no_work_has_the_name_of_another(self):
         names = [work.name for each in sections.all_sections("build") for work in each.works]
@@ -129,6 +140,15 @@ class processes_test(unittest.TestCase):
         silent = processes.server("silent", ("serve", "--port={port}"))
         self.assertTrue(silent.takes_port)
         self.assertEqual(silent.command("tcp://127.0.0.1:17", "echo"), ["serve", "--port=17"])
+
+    def test_a_server_is_given_the_one_certificate_and_a_file_of_its_own(self):
+        secure = processes.server("secure", ("serve", "{config}", "{folder}"), config="at {port} as {certificate} by {key}")
+        self.assertTrue(secure.speaks_tls and secure.takes_port)
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(secure.command("tls://127.0.0.1:17", "echo", folder), ["serve", f"{folder}/config", folder])
+            certificate, key = processes.certificate()
+            self.assertEqual(pathlib.Path(folder, "config").read_text(), f"at 17 as {certificate} by {key}")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
 
     def test_a_process_that_ends_before_it_listens_is_a_failure(self):
         with processes.child("the child", ["sh", "-c", "echo no luck >&2; exit 3"]) as process:
