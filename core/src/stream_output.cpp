@@ -235,9 +235,16 @@ void stream_transport::after_drain() {
 std::error_code stream_transport::write_eof() {
   if (scheduler_->wrong_thread("transport::write_eof")) return errc::misuse;
   if (!can_write_eof()) return errc::not_supported;
+  if (machine_.current() == connection_machine::state::connecting) set(eof_asked);
   perform(machine_.write_eof(output_empty()));
   update();
   return {};
+}
+
+// In the handshake of a layer, which may have shown since that there is no such end.
+void stream_transport::write_eof_as_asked() {
+  if (const std::error_code error = write_eof())
+    scheduler_->report({error_source::misuse, id(), error, nullptr, "write_eof inside the handshake"});
 }
 
 void stream_transport::evaluate_flow() {

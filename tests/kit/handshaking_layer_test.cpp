@@ -122,6 +122,47 @@ TEST_CASE("a layer that hangs hangs for ever without a timeout, and the other en
   CHECK(one.scheduler.open_transports() == 0);
 }
 
+TEST_CASE("E3 write_eof inside the handshake is remembered: the output ends behind the first words, and input goes on") {
+  manual_scheduler scheduler;
+  recording_protocol upper, peer;
+  peer.on_eof = [] { return eof::keep_open; };
+  upper.on_made = [](transport& made) { made.write("first and last"); };
+  auto shaking = std::make_unique<handshaking_layer>(scheduler, borrow(upper));
+  handshaking_layer& above = *shaking;
+  SUBCASE("before it stands on a transport") { CHECK_FALSE(above.write_eof()); }
+  auto made = memory::pair(scheduler, std::move(shaking), borrow(peer));
+  SUBCASE("twice, and among writes that are dropped") {
+    CHECK(above.write("too early") == write_status::dropped);
+    CHECK_FALSE(above.write_eof());
+    CHECK_FALSE(above.write_eof());
+  }
+  scheduler.run_until_idle();
+  CHECK(peer.trace() == "made, data 6");
+  made.second.write("hello\n");
+  scheduler.run_until_idle();
+  CHECK(peer.trace() == "made, data 20, eof");
+  made.second.write("answer");
+  made.second.close();
+  scheduler.run_until_idle();
+  CHECK(upper.trace() == "made, data 6, eof, lost");
+  CHECK(scheduler.open_transports() == 0);
+}
+
+TEST_CASE("E3 write_eof inside a handshake that fails ends nothing before it fails") {
+  manual_scheduler scheduler;
+  recording_protocol upper, peer;
+  auto shaking = std::make_unique<handshaking_layer>(scheduler, borrow(upper), handshake_script{.end = ending::hang, .timeout = 1s});
+  handshaking_layer& above = *shaking;
+  memory::pair(scheduler, std::move(shaking), borrow(peer));
+  CHECK_FALSE(above.write_eof());
+  scheduler.advance(999ms);
+  CHECK(peer.trace() == "made, data 6");
+  scheduler.advance(1ms);
+  CHECK(upper.events().empty());
+  CHECK(peer.is_lost());
+  CHECK(scheduler.open_transports() == 0);
+}
+
 TEST_CASE("L4 V5 a protocol that asked for an upgrade is told once how its handshake ended") {
   const auto reason_told = [](handshake_script script, auto&& peer_does) {
     manual_scheduler scheduler;

@@ -25,7 +25,8 @@ class layer : public protocol, public stream_transport {
 
   /// True: what a layer makes of bytes may be any. One that makes text, or leaves them as they are, overrides it.
   bool needs_every_byte() const noexcept override { return true; }
-  bool can_write_eof() const override { return lower_ != nullptr && lower_->can_write_eof(); }
+  /// What the transport below says; before there is one, true.
+  bool can_write_eof() const override { return lower_ == nullptr ? !is_established() : lower_->can_write_eof(); }
 
  protected:
   /// The transport below. Valid from `connection_made` until `connection_lost` returns.

@@ -207,7 +207,8 @@ class stream_transport : public transport, private detail::event_node {
     shutdown_asked = 512,  // shut_down() was called (rule L17)
     shutdown_told = 1024,  // shutting_down() was called
     protocol_told = 2048,  // connection_made() was called
-    file_waits = 4096      // for the channel to take it, without being read here
+    file_waits = 4096,     // for the channel to take it, without being read here
+    eof_asked = 8192       // write_eof() was called before connection_made (rule E3)
   };
   static constexpr std::uint8_t special_input = 1;  // bits of attention_; neither: nothing special is going on
   static constexpr std::uint8_t special_output = 2;
@@ -253,6 +254,7 @@ class stream_transport : public transport, private detail::event_node {
   std::size_t corked() const noexcept;
   bool output_empty() const noexcept { return queue_.empty() && cork_slot_ == 0 && !has(sending_file); }
   void after_drain();
+  void write_eof_as_asked();
 
   std::error_code begin_file(descriptor file, std::uint64_t offset, std::uint64_t count, send_file_handler done);
   std::size_t unread_of_file() const noexcept;

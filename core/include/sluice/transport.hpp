@@ -105,6 +105,9 @@ class transport : public detail::tenant {
 
   /// Ends the output: what is queued is sent, then the peer sees the end. Input goes on. `errc::not_supported` where the kind of transport
   /// has no such end; a second call, or one after `close()`, does nothing (rules E3–E5). Later writes are misuse (rule W4).
+  ///
+  /// Inside the handshake of a layer the call is remembered: the output ends behind what the protocol above writes in its `connection_made`.
+  /// `can_write_eof()` says there what is known so far; if the handshake shows that there is no such end, the error hook is told.
   virtual std::error_code write_eof() = 0;
   virtual bool can_write_eof() const = 0;
 

@@ -54,7 +54,11 @@ layer::~layer() {
   handshake_is_over(false);
 }
 
-bool layer::can_write_eof() const { return session_ != nullptr && is_established() && session_->is_tls1_3(); }
+// In the handshake, what may come of it.
+bool layer::can_write_eof() const {
+  if (is_established()) return session_ != nullptr && session_->is_tls1_3();
+  return context_ && !is_closing() && context_.state_->common().max_version == protocol_version::tls1_3;
+}
 
 void layer::connection_made(transport& below) {
   attach(below);

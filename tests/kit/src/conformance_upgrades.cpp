@@ -256,6 +256,28 @@ constexpr conformance_case success_cases[] = {
        t.check(upgrade.next.made, "the next protocol should be made");
        t.wait("its end", [&upgrade] { return upgrade.next.lost; });
      }},
+    {"E3 write_eof inside a handshake ends the output behind what the next protocol says when it is made",
+     [](trial& t) {
+       t.far.on_eof = [] { return eof::keep_open; };
+       recording_protocol& next = t.another();
+       next.on_made = [](transport& made) { made.write("last words"); };
+       t.connect();
+       t.forgive(t.near);
+       auto made = std::make_unique<layer_by_hand>(t.scheduler());
+       layer_by_hand& between = *made;
+       t.near_end().upgrade(std::move(made), borrow(next));
+       t.wait_received(t.far, 6);
+       t.check(between.can_write_eof() && !between.write_eof(), "write_eof failed");
+       t.settle();
+       t.check(t.far.count("eof") == 0, "the output ended inside the handshake");
+       t.in_turn([&] { between.establish(); });
+       t.wait_event(t.far, "eof");
+       t.check(t.far.received() == "hello\nlast words", "got " + t.far.received());
+       t.far_end().write("answer");
+       t.wait_received(next, 6);
+       t.check_trace(next, "made, data 6");
+       t.check(!next.connection()->is_closing(), "the connection should stay open");
+     }},
     {"V5 a layer that is established after the transport below began to close is too late: the parked protocol is told",
      [](trial& t) {
        upgrade_in_progress upgrade(t);

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include <sluice/error.hpp>
 #include <sluice/testing/allocation_counter.hpp>
@@ -165,6 +166,47 @@ TEST_CASE("T7 T8 behind the peer's goodbye this end may go on sending") {
   pair.run();
   CHECK(pair.client.trace() == "made, data 300000, eof, lost");
   CHECK(pair.server.trace().ends_with("lost"));
+}
+
+TEST_CASE("E3 T2 write_eof inside the handshake is remembered, and the goodbye goes behind the first words") {
+  tls_pair pair;
+  pair.client.on_eof = [] { return eof::keep_open; };
+  pair.server.on_made = [](transport& made) { made.write("first and last"); };
+  pair.make_contexts();
+  auto serving = std::make_unique<tls::layer>(pair.scheduler, borrow(pair.server), pair.server_context);
+  CHECK(serving->can_write_eof());
+  CHECK_FALSE(serving->write_eof());
+  memory::pair(pair.scheduler, std::move(serving),
+               std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection));
+  pair.run();
+  CHECK(pair.client.trace() == "made, data 14, eof");
+  pair.client.connection()->write("heard");
+  pair.client.connection()->close();
+  pair.run();
+  CHECK(pair.server.trace() == "made, data 5, eof, lost");
+}
+
+TEST_CASE(
+    "E5 a handshake that ends in TLS 1.2, which has no half-close, reports the write_eof that came before, and the output stays open") {
+  std::vector<std::string> reports;
+  tls_pair pair;
+  pair.scheduler.on_error([&](const error_event& event) { reports.push_back(describe(event)); });
+  pair.client_options.max_version = tls::protocol_version::tls1_2;
+  pair.make_contexts();
+  auto serving = std::make_unique<tls::layer>(pair.scheduler, borrow(pair.server), pair.server_context);
+  tls::layer& server = *serving;
+  auto asking = std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection);
+  CHECK_FALSE(asking->can_write_eof());  // the context knows it from the first
+  CHECK(asking->write_eof() == errc::not_supported);
+  memory::pair(pair.scheduler, std::move(serving), std::move(asking));
+  CHECK_FALSE(server.write_eof());
+  pair.run();
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].find("misuse: write_eof inside the handshake: " + make_error_code(errc::not_supported).message()) != std::string::npos);
+  CHECK_FALSE(server.can_write_eof());
+  pair.server.connection()->write("still open");
+  pair.run();
+  CHECK(pair.client.trace() == "made, data 10");
 }
 
 TEST_CASE("T9 a pause does not keep the goodbye from being heard") {

@@ -40,9 +40,9 @@ struct connection_options {
 ///     tcp::server server(loop, wrap<tls::layer>(loop, factory, context));                               // from the first byte on
 ///     transport.upgrade(std::make_unique<tls::layer>(scheduler, context), std::move(next), unread);     // STARTTLS (rule T11)
 ///
-/// `close()` sends what is queued and the goodbye of TLS, then closes below (rule T4). `write_eof()` says goodbye and goes on reading; TLS 1.2 cannot,
-/// there `can_write_eof()` is false (rule E5). `info<tls::session>()` tells what was agreed on. Output of one turn is one record if it fits and
-/// leaves in one send below. A connection holds no buffers while it is silent.
+/// `close()` sends what is queued and the goodbye of TLS, then closes below (rule T4). `write_eof()` says goodbye and goes on reading; TLS 1.2
+/// cannot, and `can_write_eof()` is false once the handshake has shown that (rule E5). `info<tls::session>()` tells what was agreed on. Output of one turn
+/// is one record if it fits and leaves in one send below. A connection holds no buffers while it is silent.
 class layer final : public sluice::layer {
  public:
   /// For `transport::upgrade`.
