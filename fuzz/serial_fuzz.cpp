@@ -42,6 +42,7 @@ serial::options options_of(std::uint8_t byte) {
   how.low_latency = (byte & 8U) != 0;
   if ((byte & 16U) != 0) how.byte_pause = 200us;
   if ((byte & 32U) != 0 && !how.line.mark_errors) how.silence = 2ms;
+  if ((byte & 64U) != 0 && !how.line.mark_errors) how.packet_time = 3ms;
   return how;
 }
 

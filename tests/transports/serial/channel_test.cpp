@@ -319,42 +319,6 @@ TEST_CASE("Z4 what waits can be dropped, and the protocol goes on") {
   CHECK(line.end.received().empty());
 }
 
-TEST_CASE("Z5 a silence of nanoseconds ends a packet, and no shorter one does") {
-  serial::options settings;
-  settings.silence = 1750us;
-  scripted_line line(settings);
-  line.arrive("abc");
-  line.scheduler.advance(1749us);
-  line.arrive("def");
-  line.scheduler.advance(1749us);
-  CHECK(line.end.received().empty());
-  line.scheduler.advance(1us);
-  CHECK(line.end.received() == "abcdef");
-  CHECK(line.end.count("data 6") == 1);
-}
-
-TEST_CASE("Z5 a packet that reaches its size does not wait for a silence") {
-  serial::options settings;
-  settings.silence = 10ms;
-  settings.packet_size = 4;
-  scripted_line line(settings);
-  line.arrive("abcdef");
-  CHECK(line.end.received() == "abcd");
-  line.scheduler.advance(10ms);
-  CHECK(line.end.received() == "abcdef");
-}
-
-TEST_CASE("Z5 what a device sent before it went is delivered, also where its silence was not over") {
-  serial::options settings;
-  settings.silence = 10ms;
-  scripted_line line(settings);
-  line.arrive("abc");
-  line.script->listener->gone(make_error_code(std::errc::io_error));
-  line.scheduler.run_until_idle();
-  CHECK(line.end.received() == "abc");
-  CHECK(line.end.lost_reason() == serial::errc::device_gone);
-}
-
 TEST_CASE("Z5 bytes leave with a pause between each two") {
   serial::options settings = with_baud(10'000);
   settings.byte_pause = 500us;
@@ -510,6 +474,9 @@ TEST_CASE("Z8 what becomes of each kind of error is an option") {
   line.arrive(std::string("a\xff\0x\xff\0\0b", 8));
   CHECK(line.end.received() == "a?b");
   settings.silence = 5ms;
+  CHECK(scripted_line(settings).error == serial::errc::bad_settings);
+  settings.silence = 0ms;
+  settings.packet_time = 5ms;
   CHECK(scripted_line(settings).error == serial::errc::bad_settings);
 }
 

@@ -389,9 +389,9 @@ TEST_CASE("an endpoint says all that a line can be told") {
   recording_protocol end;
   loop scheduler;
   scheduler.on_error(expect_no_error_but_open_lines);
-  auto attempt =
-      connect(scheduler, "serial://" + far.path() + "?baud=9600&stop_bits=2&rtscts=on&silence=1750us&close_timeout=50ms&high=100",
-              [&] { return borrow(end); });
+  auto attempt = connect(
+      scheduler, "serial://" + far.path() + "?baud=9600&stop_bits=2&rtscts=on&silence=1750us&packet_time=20ms&close_timeout=50ms&high=100",
+      [&] { return borrow(end); });
   REQUIRE(run_until(scheduler, [&] { return end.connection() != nullptr; }));
   const auto found = end.connection()->info<serial::settings>();
   CHECK(found->baud == 9600);

@@ -52,6 +52,9 @@ struct options : open_settings {
   /// Bytes are collected until the line was silent for so long, and then delivered together: a packet for one `data_received` (rule Z5). 0
   /// delivers what comes as it comes. Not together with `settings::mark_errors`. Adapters hand bytes over in clumps, so a time below 20 ms needs a line that is known to do better.
   std::chrono::nanoseconds silence{0};
+  /// The longest that a packet is collected, from its first byte on: then what there is of it is delivered, without a silence. 0 is as long as
+  /// it takes. Without `silence` packets end by this and their size alone. Not together with `settings::mark_errors` either.
+  std::chrono::nanoseconds packet_time{0};
   /// The size at which a packet is delivered without a silence. At least 1.
   std::size_t packet_size = 4096;
   /// With `settings::mark_errors`: what becomes of a character that arrived with an error, and of a break. Events are told to the subscriber of

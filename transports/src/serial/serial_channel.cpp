@@ -1,5 +1,6 @@
 #include "serial_channel.hpp"
 
+#include <sluice/detail/time_span.hpp>
 #include <sluice/error.hpp>
 #include <sluice/transport_ref.hpp>
 
@@ -35,9 +36,9 @@ channel::channel(sluice::scheduler& owner, std::unique_ptr<device> line, opened 
       retry_(owner, [this] { try_again(); }),
       break_(owner, [this] { end_break(); }),
       received_at_(owner.now()) {
-  if (wanted_.silence.count() > 0) {
+  if (makes_packets(wanted_)) {
     packet_ = std::make_unique<packet_collector>(wanted_.packet_size);
-    silence_.emplace(owner, [this] { packet_is_over(); });
+    packet_end_.emplace(owner, [this] { packet_is_over(); });
   }
   if (paces()) pace_.emplace(owner, [this] { try_again(); });
   if (const auto counters = device_->counters()) counters_at_opening_ = *counters;
@@ -128,13 +129,19 @@ bool channel::read_once(std::size_t& budget) {
 }
 
 void channel::collect(std::size_t n) {
+  if (packet_->is_empty()) packet_ends_by_ = after_last_byte(wanted_.packet_time);
   packet_->add(n);
   if (packet_->is_full()) return deliver_packet();
-  silence_->start_at(received_at_ + wanted_.silence);
+  packet_end_->start_at(std::min(packet_ends_by_, after_last_byte(wanted_.silence)));
+}
+
+// 0 is never.
+time_point channel::after_last_byte(std::chrono::nanoseconds span) const noexcept {
+  return span.count() <= 0 ? time_point::max() : detail::later(received_at_, detail::bounded(span));
 }
 
 void channel::deliver_packet() {
-  silence_->stop();
+  packet_end_->stop();
   if (!packet_->is_empty()) received(packet_->take());
 }
 
@@ -143,7 +150,7 @@ void channel::packet_is_over() {
   if (wants_input() && !packet_->is_empty()) {
     const time_point before = received_at_;
     read_more();
-    if (received_at_ != before) return;
+    if (received_at_ != before && received_at_ < packet_ends_by_) return;
   }
   if (!packet_->is_empty()) deliver_packet();
 }
@@ -254,7 +261,7 @@ progress channel::begin_close(close_kind kind) {
 void channel::cancel_waits() noexcept {
   retry_.stop();
   if (pace_) pace_->stop();
-  if (silence_) silence_->stop();
+  if (packet_end_) packet_end_->stop();
   if (std::exchange(breaking_, false)) end_break();
   if (waits_) waits_->cancel();
 }
@@ -262,7 +269,7 @@ void channel::cancel_waits() noexcept {
 progress channel::release() {
   cancel_waits();
   bus_.reset();
-  silence_.reset();
+  packet_end_.reset();
   pace_.reset();
   device_->close([this] { released(); });
   return progress::pending;

@@ -28,6 +28,8 @@ struct port_access {
 std::string reserved_on(const settings& line, bool forced);
 std::string why_not_every_byte();
 
+inline bool makes_packets(const options& wanted) noexcept { return wanted.silence.count() > 0 || wanted.packet_time.count() > 0; }
+
 // The channel over an open serial device. What is more than bytes is asked for through `line_control`.
 class channel final : public stream_transport, private device_listener {
  public:
@@ -68,6 +70,7 @@ class channel final : public stream_transport, private device_listener {
   void deliver_marked_later();
   void tell_input_error(const input_error& found);
   void collect(std::size_t n);
+  time_point after_last_byte(std::chrono::nanoseconds span) const noexcept;
   void deliver_packet();
   void packet_is_over();
   void watch_what_is_wanted();
@@ -101,7 +104,7 @@ class channel final : public stream_transport, private device_listener {
   std::unique_ptr<packet_collector> packet_;  // where packets are wanted
   std::unique_ptr<marked_reader> marks_;      // where errors are marked
   std::function<void(const input_error&)> input_error_told_;
-  std::optional<detail::precise_timer> silence_;
+  std::optional<detail::precise_timer> packet_end_;
   std::optional<detail::precise_timer> pace_;
   std::unique_ptr<output_waits> waits_;
   std::unique_ptr<software_bus> bus_;  // where we switch the transceiver
@@ -113,6 +116,7 @@ class channel final : public stream_transport, private device_listener {
   timer break_;
   std::function<void(std::error_code)> break_done_;
   time_point received_at_{};
+  time_point packet_ends_by_{};             // however much comes
   time_point idle_at_ = time_point::min();  // when the wire is done with what the driver took, at the earliest
   time_point blocked_since_{};
   output_block::reason block_ = output_block::reason::driver;

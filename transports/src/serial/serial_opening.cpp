@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 std::string find_fault_of(const options& wanted) {
   if (wanted.packet_size == 0) return "packets of 0 bytes; expected at least 1";
-  if (wanted.silence < 0ns || wanted.byte_pause < 0ns) return "a negative time; expected 0 or more";
-  if (wanted.silence > 0ns && wanted.line.mark_errors) return "packets by silence together with marks of errors; expected one of them";
+  if (wanted.silence < 0ns || wanted.packet_time < 0ns || wanted.byte_pause < 0ns) return "a negative time; expected 0 or more";
+  if (makes_packets(wanted) && wanted.line.mark_errors) return "packets together with marks of errors; expected one of them";
   if (wanted.stream.write_buffer.low > wanted.stream.write_buffer.high) return "a low mark above the high one";
   return find_fault(wanted.line);
 }

@@ -88,6 +88,7 @@ option_table<settings> serial_table() {
       .duration("open_timeout", &settings::open_timeout, 0s, 24h)
       .duration("write_time", &settings::write_time, 0s, 24h)
       .duration("silence", &settings::silence, 0s, 1h)
+      .duration("packet_time", &settings::packet_time, 0s, 1h)
       .integer("packet_size", &settings::packet_size, 1, 16 * 1024 * 1024)
       .duration("byte_pause", &settings::byte_pause, 0s, 1h);
   return table;
