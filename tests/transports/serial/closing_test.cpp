@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "scripted_line.hpp"
 
@@ -58,6 +59,37 @@ TEST_CASE("SL23 pauses between bytes count, and the speed at the time of closing
   CHECK(line.end.lost_reason() == errc::timed_out);
 }
 
+TEST_CASE("SL23 SL17 a break in front of what is queued counts, the one that is being sent and those that wait") {
+  scripted_line line(with_baud(9600));
+  std::vector<std::error_code> ends;
+  for (int i = 0; i < 2; ++i) line.control().send_break(3s, [&](std::error_code error) { ends.push_back(error); });
+  line.connection().write("behind both");
+  line.scheduler.advance(1s);
+  CHECK(line.script->in_break);
+  line.connection().close();
+  line.scheduler.advance(5s);
+  CHECK_FALSE(line.end.is_lost());
+  CHECK(ends == std::vector<std::error_code>{{}, {}});
+  CHECK(line.script->written == "behind both");
+  line.script->empty();
+  line.scheduler.advance(1s);
+  CHECK(line.end.is_lost());
+  CHECK(line.end.lost_reason() == std::error_code());
+}
+
+TEST_CASE("SL23 SL17 breaks put off the end of a line that takes nothing by twice what is left of them") {
+  scripted_line line(with_baud(9600));
+  line.script->room = 0;
+  line.control().send_break(3s);
+  line.connection().write("x");
+  line.scheduler.advance(1s);
+  line.connection().close();
+  line.scheduler.advance(4s);
+  CHECK_FALSE(line.end.is_lost());
+  line.scheduler.advance(100ms);
+  CHECK(line.end.lost_reason() == errc::timed_out);
+}
+
 TEST_CASE("SL23 a time for closing that the user chose is kept, whenever it was, also over new settings") {
   for (const bool at_first : {true, false}) {
     serial::options settings = with_baud(9600);
@@ -78,6 +110,30 @@ TEST_CASE("SL23 a time for closing that the user chose is kept, whenever it was,
     line.scheduler.advance(2ms);
     CHECK(line.end.lost_reason() == errc::timed_out);
   }
+}
+
+TEST_CASE("SL23 SL17 the other end of the line gets what was written behind a long break, in full") {
+  recording_protocol near;
+  recording_protocol far;
+  manual_scheduler scheduler;
+  sluice::testing::simulated_line cable(scheduler);
+  sluice::testing::simulated_port& here = cable.add();
+  sluice::testing::simulated_port& there = cable.add();
+  const auto first = serial::open(
+      scheduler, here.device(), [&] { return borrow(near); }, {}, with_baud(9600));
+  const auto second = serial::open(
+      scheduler, there.device(), [&] { return borrow(far); }, {}, with_baud(9600));
+  scheduler.run_until_idle();
+  near.connection()->write("before, ");
+  serial::control(*near.connection()).send_break(20s);
+  near.connection()->write("behind");
+  near.connection()->close();
+  scheduler.advance(21s);
+  CHECK(near.is_lost());
+  CHECK(near.lost_reason() == std::error_code());
+  CHECK(far.received() == std::string("before, \0behind", 15));  // the break is heard as a zero
+  far.connection()->abort();
+  scheduler.run_until_idle();
 }
 
 TEST_CASE("SL23 what was queued above the high mark of a slow line leaves in full") {

@@ -43,8 +43,8 @@ struct options : open_settings {
   /// How long opening may take, a driver that waits for its device included, before it fails with `sluice::errc::timed_out`.
   std::chrono::milliseconds open_timeout = std::chrono::seconds(10);
   /// How long `close()` may take until the last bit has left, before what is left is dropped and the reason is `sluice::errc::timed_out`; it
-  /// takes the place of `stream.close_timeout`. 0 is 1 s or twice what the line needs for all that is left when it is called, whichever
-  /// is longer (rule Z3).
+  /// takes the place of `stream.close_timeout`. 0 is 1 s or twice what the line needs for all that is left when it is called, breaks
+  /// included, whichever is longer (rule Z3).
   std::chrono::milliseconds close_timeout{0};
   /// The high mark in time on the line: where so many bytes are fewer than `stream.write_buffer.high`, they are the mark, and a quarter of
   /// them is the low one. It follows the speed. 0 counts bytes alone.

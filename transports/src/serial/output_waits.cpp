@@ -17,12 +17,12 @@ constexpr duration longest_poll = std::chrono::milliseconds(20);
 output_waits::output_waits(scheduler& owner, measure left) : owner_(owner), left_(std::move(left)), poll_(owner, [this] { look(); }) {}
 
 void output_waits::add(std::uint64_t place, time_point deadline, handler done) {
-  waits_.push_back({place, deadline, false, std::move(done)});
+  waits_.push_back({place, deadline, false, std::move(done), {}});
   if (!holding_) poll_.start(duration::zero());
 }
 
-void output_waits::add_hold(std::uint64_t place, time_point deadline, handler done) {
-  waits_.push_back({place, deadline, true, std::move(done)});
+void output_waits::add_hold(std::uint64_t place, time_point deadline, handler done, duration length) {
+  waits_.push_back({place, deadline, true, std::move(done), length});
   if (!holding_) poll_.start(duration::zero());
 }
 
@@ -30,6 +30,12 @@ void output_waits::end_hold() {
   if (!std::exchange(holding_, false)) return;
   waits_.pop_front();
   if (!waits_.empty()) poll_.start(duration::zero());
+}
+
+double output_waits::seconds_held() const noexcept {
+  double sum = 0;
+  for (std::size_t i = holding_ ? 1 : 0; i < waits_.size(); ++i) sum += std::chrono::duration<double>(waits_[i].length).count();
+  return sum;
 }
 
 std::uint64_t output_waits::limit() const noexcept {

@@ -29,9 +29,11 @@ class output_waits {
   // `done` is called in a turn of its own, never from in here: with nothing, with the driver's error, with `timed_out` and what is left, or
   // with `cancelled`. Those that wait are told in the order in which they came.
   void add(std::uint64_t place, time_point deadline, handler done);
-  // As `add`, and nothing behind `place` may be sent until `done` has called `end_hold`.
-  void add_hold(std::uint64_t place, time_point deadline, handler done);
+  // As `add`, and nothing behind `place` may be sent until `done` has called `end_hold`, which it means to do `length` later.
+  void add_hold(std::uint64_t place, time_point deadline, handler done, duration length = {});
   void end_hold();
+  // The lengths of those holds that have not begun, in seconds.
+  double seconds_held() const noexcept;
 
   // What was queued behind `end` will never be sent.
   void output_discarded(std::uint64_t end) noexcept;
@@ -46,6 +48,7 @@ class output_waits {
     time_point deadline;
     bool holds;
     handler done;
+    duration length = {};
   };
   void look();
   bool look_at_first();

@@ -93,6 +93,7 @@ class channel final : public stream_transport, private device_listener {
   void settings_changed();
   void make_bus();
   void make_marks();
+  double seconds_of_breaks() const noexcept;
   void begin_break(std::error_code error, duration length, const std::function<void(std::error_code)>& done);
   void end_break();
   void post(std::function<void()> call);

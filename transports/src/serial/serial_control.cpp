@@ -1,3 +1,4 @@
+#include <sluice/detail/time_span.hpp>
 #include <sluice/error.hpp>
 
 #include <algorithm>
@@ -73,8 +74,14 @@ std::chrono::milliseconds channel::close_time() const noexcept {
   const std::size_t here = get_write_buffer_size();
   const auto left = static_cast<double>(here + (state ? state->queued : driver_memory));
   const seconds pauses = seconds(wanted_.byte_pause) * static_cast<double>(here);
-  const seconds twice = 2 * (seconds(left / speed_of(found_.line).bytes_per_second) + pauses);
+  const seconds twice = 2 * (seconds(left / speed_of(found_.line).bytes_per_second + seconds_of_breaks()) + pauses);
   return std::max<std::chrono::milliseconds>(shortest_close, std::chrono::ceil<std::chrono::milliseconds>(std::min(twice, longest_close)));
+}
+
+// The one that is being sent and those that wait for their places: what is queued behind them cannot leave before.
+double channel::seconds_of_breaks() const noexcept {
+  const double waiting = waits_ ? waits_->seconds_held() : 0;
+  return breaking_ ? waiting + seconds(break_.deadline() - scheduler().now()).count() : waiting;
 }
 
 // What was read under the old settings keeps its marks until it is taken out.
@@ -169,8 +176,10 @@ void channel::configure(const settings& wanted, apply when, std::function<void(r
 
 void channel::send_break(duration length, std::function<void(std::error_code)> done) {
   flush();
-  waits().add_hold(end_of_output(), time_point::max(),
-                   [this, length, done = std::move(done)](std::error_code error, std::size_t) { begin_break(error, length, done); });
+  waits().add_hold(
+      end_of_output(), time_point::max(),
+      [this, length, done = std::move(done)](std::error_code error, std::size_t) { begin_break(error, length, done); },
+      detail::bounded(length));
 }
 
 void channel::begin_break(std::error_code error, duration length, const std::function<void(std::error_code)>& done) {
