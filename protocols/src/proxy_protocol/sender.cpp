@@ -15,20 +15,25 @@ sender::sender(sluice::scheduler& owner, protocol_ptr upper, version format) : l
 
 void sender::connection_made(transport& below) {
   attach(below);
-  if (header_.empty()) try {
-      header own = header_of_client(below, format_);
-      std::swap(own.source, own.destination);  // here, the client is this end
-      if (const std::error_code error = write_header(header_, own)) {
-        fail(error);
-        return;
-      }
-    } catch (const std::bad_alloc&) {
-      fail(make_error_code(std::errc::not_enough_memory));
-      return;
-    }
+  if (const std::error_code error = complete(below)) {
+    fail(error);
+    return;
+  }
   below.write(as_bytes(header_));
   header_ = {};
   established();
+}
+
+// A header that was not given says what the connection itself is.
+std::error_code sender::complete(const transport& below) noexcept {
+  if (!header_.empty()) return {};
+  try {
+    header own = header_of_client(below, format_);
+    std::swap(own.source, own.destination);  // here, the client is this end
+    return write_header(header_, own);
+  } catch (const std::bad_alloc&) {
+    return make_error_code(std::errc::not_enough_memory);
+  }
 }
 
 }  // namespace sluice::proxy_protocol

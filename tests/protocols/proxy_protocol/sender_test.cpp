@@ -3,9 +3,11 @@
 #include <string>
 
 #include <doctest/doctest.h>
+#include <sluice/error.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/memory.hpp>
 #include <sluice/tcp.hpp>
+#include <sluice/testing/allocation_failure.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
@@ -13,6 +15,27 @@ using namespace sluice;
 using namespace sluice::proxy_protocol;
 using namespace std::string_literals;
 using testing::recording_protocol;
+
+namespace {
+
+// A connection that is open, and a sender that is about to be put on it.
+struct site {
+  site() : made(memory::pair(scheduler, borrow(plain), borrow(server))) {
+    scheduler.on_error([this](const error_event&) { ++reports; });
+  }
+  ~site() {
+    scheduler.for_each_transport([](transport& open) { open.abort(); });
+    scheduler.run_until_idle();
+  }
+  void put_sender() { made.first.upgrade(std::make_unique<sender>(scheduler, protocol_ptr(), version::v2), borrow(client)); }
+
+  recording_protocol plain, client, server;
+  testing::manual_scheduler scheduler;
+  memory::connection made;
+  int reports = 0;
+};
+
+}  // namespace
 
 TEST_CASE("the header goes before the first byte of the protocol, in one send with it") {
   recording_protocol client, server;
@@ -56,4 +79,42 @@ TEST_CASE("a connection without addresses is of an unspecified kind") {
   CHECK(server.received() == "PROXY UNKNOWN\r\n");
   made.first.abort();
   scheduler.run_until_idle();
+}
+
+TEST_CASE("a header that there is no memory for ends the connection with that, and the protocol above is not made") {
+  site here;
+  here.put_sender();
+  {
+    const testing::allocation_failure failure(0);  // the header's bytes are the first that need memory
+    here.scheduler.run_until_idle();
+    CHECK(failure.struck());
+  }
+  CHECK(here.plain.trace() == "made, " + testing::lost_line(make_error_code(std::errc::not_enough_memory)));
+  CHECK(here.client.events().empty());
+  CHECK(here.server.received().empty());
+  CHECK(here.server.is_lost());
+  CHECK(here.scheduler.open_transports() == 0);
+  CHECK(here.reports == 0);
+}
+
+TEST_CASE("a header that cannot be sent any more is the end of the connection for the protocol above, which is made by then") {
+  site here;
+  here.made.link.fail_sends(memory::side::first, make_error_code(std::errc::connection_reset));
+  here.put_sender();
+  here.made.second.abort();
+  here.scheduler.run_until_idle();
+  CHECK(here.plain.trace() == "made");
+  CHECK(here.client.trace() == "made, " + testing::lost_line(make_error_code(std::errc::connection_reset)));
+  CHECK(here.server.received().empty());
+}
+
+TEST_CASE("V4 on a connection that is closing no header is sent, and the protocol above is made for its end") {
+  site here;
+  here.made.first.close();
+  here.put_sender();
+  here.scheduler.run_until_idle();
+  CHECK(here.plain.trace() == "made");
+  CHECK(here.client.trace() == "made, lost");
+  CHECK(here.server.received().empty());
+  CHECK(here.reports == 0);
 }

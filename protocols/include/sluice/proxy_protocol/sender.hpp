@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <system_error>
 
 #include <sluice/layer.hpp>
 #include <sluice/proxy_protocol/header.hpp>
@@ -22,6 +23,7 @@ class sender final : public layer {
 
  private:
   void connection_made(transport& below) override;
+  std::error_code complete(const transport& below) noexcept;
 
   std::string header_;
   version format_ = version::v2;
