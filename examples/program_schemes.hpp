@@ -5,21 +5,22 @@
 
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
 #ifdef WITH_TLS
 #include <sluice/tls/schemes.hpp>
 #endif
 
 /// What the programs know to listen on: every transport of the library, with the header of a proxy in front where an option says so and, where
-/// it was built with OpenSSL, TLS over them.
+/// it was built with OpenSSL, TLS over them. `clients` is for a program that connects for others.
 struct program_schemes {
   sluice::scheme_table table = sluice::transport_schemes();
 
 #ifdef WITH_TLS
   std::vector<sluice::tls::context> contexts;
 
-  program_schemes() {
-    sluice::proxy_protocol::add_options(table);
+  explicit program_schemes(sluice::proxy_protocol::header_source clients = {}) {
+    sluice::proxy_protocol::add_options(table, std::move(clients));
     sluice::tls::add_scheme(table, &contexts);
   }
   program_schemes(const program_schemes&) = delete;
@@ -34,7 +35,9 @@ struct program_schemes {
       }
   }
 #else
-  program_schemes() { sluice::proxy_protocol::add_options(table); }
+  explicit program_schemes(sluice::proxy_protocol::header_source clients = {}) {
+    sluice::proxy_protocol::add_options(table, std::move(clients));
+  }
   void reload(const char*) {}
 #endif
 };

@@ -3,6 +3,8 @@
 //     bridge tcp://127.0.0.1:80 unix:/run/web.sock                                   each client gets a connection of its own
 //     bridge 'serial:///dev/ttyUSB0?baud=115200' tcp://127.0.0.1:2000 --many         a small serial gateway: all share one
 //
+// With ?send_proxy_protocol=v2 behind the first endpoint the server there is told of each client's address.
+//
 // The second endpoint listens if it can, unless --connect says otherwise. With --many its clients share one connection to the first:
 // each gets what comes from there, and what they send goes there in the order in which it arrived, cut where the system cut it. With --reconnect
 // clients stay while the first comes and goes, and wait meanwhile; without --many there is one at a time. SIGUSR1 prints counters, SIGHUP reads
@@ -66,7 +68,7 @@ class program {
 
  private:
   int run_pairs() {
-    bridge::pairs pairs(loop_, schemes_.table, chosen_);
+    bridge::pairs pairs(loop_, schemes_.table, chosen_, client_);
     loop_.on_signal(SIGUSR1, [&] { pairs.print(); });
     if (listens_)
       listen(chosen_.second, [&] { return pairs.accept(); });
@@ -114,8 +116,14 @@ class program {
     for (const int signal : {SIGTERM, SIGINT}) loop_.remove_signal(signal);
   }
 
+  std::optional<sluice::proxy_protocol::header> header_of_client(sluice::proxy_protocol::version format) const {
+    if (client_ == nullptr) return std::nullopt;
+    return sluice::proxy_protocol::header_of_client(*client_, format);
+  }
+
   const settings& chosen_;
-  program_schemes schemes_;
+  const sluice::transport* client_ = nullptr;  // for whom a connection is being begun
+  program_schemes schemes_{[this](auto format) { return header_of_client(format); }};
   bool listens_;
   sluice::loop loop_;
   std::unique_ptr<sluice::server> server_;

@@ -3,6 +3,7 @@
 #include <sluice/error.hpp>
 #include <sluice/schemes.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -15,20 +16,59 @@ sluice::protocol_factory once(sluice::protocol_ptr half) {
   return [shared = std::make_shared<sluice::protocol_ptr>(std::move(half))] { return std::move(*shared); };
 }
 
+bool introduces_clients(const sluice::endpoint& first) {
+  return std::ranges::any_of(first.options(), [](const auto& option) { return option.name == "send_proxy_protocol"; });
+}
+
 }  // namespace
 
-sluice::protocol_ptr pairs::accept() {
+// The half of a client whose connection to the first cannot be begun before it is known who the client is: behind a handshake, or what another
+// proxy says of it.
+class pairs::introduced_half final : public sluice::protocol {
+ public:
+  introduced_half(pairs& owner, std::uint64_t number, sluice::coupled_protocols halves)
+      : owner_(owner), number_(number), halves_(std::move(halves)) {}
+
+ private:
+  void connection_made(sluice::transport& client) override {
+    owner_.connect_to_first(number_, std::move(halves_.first), &client);
+    if (client.set_protocol(std::move(halves_.second))) client.abort();
+  }
+  void data_received(sluice::const_bytes) override {}  // comes to the half
+
+  pairs& owner_;
+  std::uint64_t number_;
+  sluice::coupled_protocols halves_;
+};
+
+pairs::pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, const sluice::transport*& client)
+    : loop_(loop), schemes_(schemes), first_(chosen.first), introduces_clients_(introduces_clients(first_)), client_(client) {}
+
+std::uint64_t pairs::begin_pair(sluice::coupled_protocols& halves) {
   const std::uint64_t number = ++made_;
-  auto halves = sluice::make_coupling(loop_, [this, number](const auto& report) { ended(number, report); });
-  pair& made = open_[number];
-  made.joint = halves.joint;
-  made.to_first = schemes_.connect(loop_, first_, once(std::move(halves.first)), connected(number, true));
+  halves = sluice::make_coupling(loop_, [this, number](const auto& report) { ended(number, report); });
+  open_[number].joint = halves.joint;
+  return number;
+}
+
+void pairs::connect_to_first(std::uint64_t number, sluice::protocol_ptr half, const sluice::transport* client) {
+  client_ = client;
+  open_[number].to_first = schemes_.connect(loop_, first_, once(std::move(half)), connected(number, true));
+}
+
+sluice::protocol_ptr pairs::accept() {
+  sluice::coupled_protocols halves;
+  const std::uint64_t number = begin_pair(halves);
+  if (introduces_clients_) return std::make_unique<introduced_half>(*this, number, std::move(halves));
+  connect_to_first(number, std::move(halves.first), nullptr);
   return std::move(halves.second);
 }
 
 void pairs::connect_both(const sluice::endpoint& second) {
-  sluice::protocol_ptr half = accept();
-  open_[made_].to_second = schemes_.connect(loop_, second, once(std::move(half)), connected(made_, false));
+  sluice::coupled_protocols halves;
+  const std::uint64_t number = begin_pair(halves);
+  connect_to_first(number, std::move(halves.first), nullptr);
+  open_[number].to_second = schemes_.connect(loop_, second, once(std::move(halves.second)), connected(number, false));
 }
 
 sluice::connect_handler pairs::connected(std::uint64_t number, bool first) {

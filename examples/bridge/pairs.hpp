@@ -5,6 +5,7 @@
 #include <sluice/endpoint.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/scheme_table.hpp>
+#include <sluice/transport.hpp>
 
 #include <cstdint>
 #include <map>
@@ -20,8 +21,8 @@ namespace bridge {
 // to each.
 class pairs {
  public:
-  pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen)
-      : loop_(loop), schemes_(schemes), first_(chosen.first) {}
+  // `client` is set, before a connection to the first is begun, to that of whom it is for, or to null.
+  pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, const sluice::transport*& client);
 
   pairs(const pairs&) = delete;
   pairs& operator=(const pairs&) = delete;
@@ -36,6 +37,7 @@ class pairs {
   bool succeeded() const { return failures_ == 0; }
 
  private:
+  class introduced_half;
   struct pair {
     sluice::coupling joint;
     sluice::connecting to_first;
@@ -43,12 +45,16 @@ class pairs {
     slow_line line;
   };
 
+  std::uint64_t begin_pair(sluice::coupled_protocols& halves);
+  void connect_to_first(std::uint64_t number, sluice::protocol_ptr half, const sluice::transport* client);
   sluice::connect_handler connected(std::uint64_t number, bool first);
   void ended(std::uint64_t number, const sluice::coupling_report& report);
 
   sluice::loop& loop_;
   const sluice::scheme_table& schemes_;
   sluice::endpoint first_;
+  bool introduces_clients_;
+  const sluice::transport*& client_;
   std::map<std::uint64_t, pair> open_;
   std::uint64_t made_ = 0;
   std::uint64_t failures_ = 0;

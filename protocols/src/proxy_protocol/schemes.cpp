@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <sluice/loop.hpp>
@@ -67,23 +69,27 @@ protocol_factory wrap_server(loop& owner, endpoint& from, protocol_factory upper
   return receive(owner, std::move(upper), std::move(all.options));
 }
 
-protocol_factory wrap_client(loop& owner, endpoint& from, protocol_factory upper) {
+protocol_factory wrap_client(loop& owner, endpoint& from, protocol_factory upper, const header_source& source) {
   client_settings all;
   client_table().take(from, all);
-  return all.format ? wrap<sender>(owner, std::move(upper), *all.format) : upper;
-}
-
-protocol_factory wrap_either(loop& owner, endpoint& from, protocol_factory upper, scheme_table::role role) {
-  switch (role) {
-    case scheme_table::role::server: return wrap_server(owner, from, std::move(upper));
-    case scheme_table::role::client: return wrap_client(owner, from, std::move(upper));
-  }
-  return upper;
+  if (!all.format) return upper;
+  const std::optional<header> given = source ? source(*all.format) : std::nullopt;
+  if (!given) return wrap<sender>(owner, std::move(upper), *all.format);
+  std::string bytes;
+  if (const std::error_code error = write_header(bytes, *given)) throw std::system_error(error, "send_proxy_protocol");
+  return wrap<sender>(owner, std::move(upper), std::move(bytes));
 }
 
 }  // namespace
 
-void add_options(scheme_table& table) {
+void add_options(scheme_table& table, header_source source) {
+  const auto wrap_either = [source = std::move(source)](loop& owner, endpoint& from, protocol_factory upper, scheme_table::role role) {
+    switch (role) {
+      case scheme_table::role::server: return wrap_server(owner, from, std::move(upper));
+      case scheme_table::role::client: return wrap_client(owner, from, std::move(upper), source);
+    }
+    return upper;
+  };
   const std::string names = ", " + table.names() + ',';
   for (const std::string_view each : {"tcp", "unix", "unix-abstract", "fd"})
     if (names.find(std::string(", ").append(each).append(",")) != std::string::npos) table.add_options(each, wrap_either);

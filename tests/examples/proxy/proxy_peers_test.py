@@ -129,6 +129,43 @@ def haproxy_believes_what_cat_sends():
             assert done.returncode == 0 and done.stdout.endswith("\n\n1 127.0.0.1\n"), done
 
 
+def bridge_says_for_whom_it_connects():
+    with program("kv_server", "tcp://127.0.0.1:0?proxy_protocol=127.0.0.1") as port:
+        for format_ in ("v1", "v2"):
+            first = f"tcp://127.0.0.1:{port}?send_proxy_protocol={format_}"
+            with program("bridge", first, "tcp://127.0.0.1:0") as outer:
+                for _ in range(2):
+                    seen, own = known_as(outer)
+                    assert seen == own, (seen, own)
+            with program("bridge", first, "tcp://127.0.0.1:0?proxy_protocol=127.0.0.1") as outer:  # behind a proxy itself
+                for header in (b"PROXY TCP4 192.0.2.1 10.0.0.2 8080 443\r\n", BLOCK):
+                    assert known_as(outer, header)[0] == "192.0.2.1:8080"
+            for shared in ("--many", "--reconnect"):  # the connection is the bridge's own
+                with program("bridge", first, "tcp://127.0.0.1:0", shared) as outer:
+                    seen, own = known_as(outer)
+                    assert seen.startswith("127.0.0.1:") and seen != own, (seen, own)
+
+
+def bridge_connects_for_nobody_whose_header_was_cut():
+    with socket.create_server(("127.0.0.1", 0)) as server, \
+            program("bridge", "tcp://127.0.0.1:%d?send_proxy_protocol=v1" % server.getsockname()[1], "tcp://127.0.0.1:0?proxy_protocol=127.0.0.1") as outer:
+        with client(outer) as peer:
+            peer.sendall(b"PROXY TCP4 192.0.2.1")
+        with client(outer) as peer:
+            peer.sendall(b"PROXY TCP4 192.0.2.1 10.0.0.2 8080 443\r\nwords")
+            made, _ = server.accept()
+            with made:
+                expected = b"PROXY TCP4 192.0.2.1 10.0.0.2 8080 443\r\nwords"
+                heard = b""
+                while len(heard) < len(expected) and (part := made.recv(100)):
+                    heard += part
+                assert heard == expected, heard
+        server.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            server.accept()
+            raise AssertionError("a connection was made for a client that nobody knows")
+
+
 for needed in ("haproxy", "curl", "openssl"):
     assert shutil.which(needed) or os.path.exists(f"/usr/sbin/{needed}"), f"{needed} is missing; ./dev test installs it"
 os.environ["PATH"] += ":/usr/sbin"

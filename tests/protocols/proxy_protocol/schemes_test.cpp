@@ -1,11 +1,15 @@
 #include <sluice/proxy_protocol/schemes.hpp>
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include <doctest/doctest.h>
 #include <sluice/info.hpp>
 #include <sluice/loop.hpp>
+#include <sluice/proxy_protocol/error.hpp>
 #include <sluice/proxy_protocol/header.hpp>
 #include <sluice/schemes.hpp>
 #include <sluice/testing/recording_protocol.hpp>
@@ -16,7 +20,7 @@ using testing::recording_protocol;
 namespace {
 
 struct site {
-  site() { proxy_protocol::add_options(table); }
+  explicit site(proxy_protocol::header_source source = {}) { proxy_protocol::add_options(table, std::move(source)); }
 
   // What the server's protocol was told, after a client said "hello".
   std::string exchange(const std::string& listen_options, const std::string& connect_options) {
@@ -56,6 +60,42 @@ TEST_CASE("an option of the endpoint takes headers off, and one sends them") {
     CHECK(here.exchange("?proxy_protocol=10.0.0.0/8,127.0.0.1", std::string("?send_proxy_protocol=") + format) == "127.0.0.1");
     CHECK(here.server.received() == "hello");
   }
+}
+
+TEST_CASE("a program that connects for others says for whom, or nothing where it connects for itself") {
+  for (const char* const format : {"v1", "v2"}) {
+    const std::string sends = std::string("?send_proxy_protocol=") + format;
+    site others([](proxy_protocol::version asked) {
+      proxy_protocol::header made;
+      made.format = asked;
+      made.carrier = proxy_protocol::carrier::stream;
+      made.source = address::parse("192.0.2.1:8080");
+      made.destination = address::parse("192.0.2.2:443");
+      return std::optional(made);
+    });
+    CHECK(others.exchange("?proxy_protocol=127.0.0.1", sends) == "192.0.2.1");
+    CHECK(others.server.received() == "hello");
+    site itself([](proxy_protocol::version) { return std::optional<proxy_protocol::header>(); });
+    CHECK(itself.exchange("?proxy_protocol=127.0.0.1", sends) == "127.0.0.1");
+  }
+}
+
+TEST_CASE("a header that is too long is refused where the connection would begin") {
+  std::string tlvs;
+  REQUIRE_FALSE(write_tlv(tlvs, proxy_protocol::tlv_type::padding, as_bytes(std::string(65'000, 'p'))));
+  REQUIRE_FALSE(write_tlv(tlvs, proxy_protocol::tlv_type::padding, as_bytes(std::string(1'000, 'p'))));
+  site here([&tlvs](proxy_protocol::version) {
+    proxy_protocol::header made;
+    made.tlvs = proxy_protocol::tlv_list(as_bytes(tlvs));
+    return std::optional(made);
+  });
+  std::error_code refused;
+  try {
+    here.table.connect(here.loop, "tcp://127.0.0.1:1?send_proxy_protocol=v2", [] { return protocol_ptr(); }).cancel();
+  } catch (const std::system_error& error) {
+    refused = error.code();
+  }
+  CHECK(refused == proxy_protocol::errc::header_too_long);
 }
 
 TEST_CASE("without the option nothing is put in, and from elsewhere nothing is believed") {

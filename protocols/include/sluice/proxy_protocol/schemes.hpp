@@ -1,8 +1,16 @@
 #pragma once
 
+#include <functional>
+#include <optional>
+
+#include <sluice/proxy_protocol/header.hpp>
 #include <sluice/scheme_table.hpp>
 
 namespace sluice::proxy_protocol {
+
+/// Asked inside each `connect` with `send_proxy_protocol`, for the header of that one connection: a proxy answers with `header_of_client` of
+/// the client that it connects for. Nothing: the connection is the program's own.
+using header_source = std::function<std::optional<header>(version)>;
 
 /// Gives the schemes `tcp`, `unix`, `unix-abstract` and `fd`, as far as `table` has them, options for headers of a proxy; and `tls` and what else
 /// stands on them, if it is added behind this, where the header comes before the first byte of TLS.
@@ -10,9 +18,9 @@ namespace sluice::proxy_protocol {
 /// - `listen`: `proxy_protocol`, the networks of trusted proxies, separated by commas, with `unix` for all that come over a Unix socket:
 ///   `tcp://0.0.0.0:7000?proxy_protocol=10.0.0.0/8,192.0.2.7`; `proxy_protocol_others` (refuse or serve: those who come from elsewhere);
 ///   `proxy_protocol_timeout`.
-/// - `connect`: `send_proxy_protocol` (v1 or v2), with the addresses of the connection itself.
+/// - `connect`: `send_proxy_protocol` (v1 or v2), with what `source` says, and else with the addresses of the connection itself.
 ///
 /// Failures go nowhere but to the connection's end; a program that wants to hear of them uses `receive`.
-void add_options(scheme_table& table);
+void add_options(scheme_table& table, header_source source = {});
 
 }  // namespace sluice::proxy_protocol
