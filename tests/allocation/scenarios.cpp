@@ -14,6 +14,8 @@
 #include <utility>
 
 #include <doctest/doctest.h>
+#include <sluice/capture/queue.hpp>
+#include <sluice/capture/tap.hpp>
 #include <sluice/couple.hpp>
 #include <sluice/fan_out.hpp>
 #include <sluice/info.hpp>
@@ -162,6 +164,19 @@ cost echo_over(const echo_plan& plan) {
   loop owner;
   meter meter;
   return serve<Sockets>(echo_factory(owner, plan, meter), owner, meter, client_of(plan));
+}
+
+// The same through a tap, whose queue is emptied now and then.
+template <typename Sockets>
+cost echo_through_tap(const echo_plan& plan) {
+  loop owner;
+  meter meter;
+  capture::queue records(owner);
+  records.on_records([&] {
+    if (!records.is_urgent()) return;
+    if (auto taken = records.take()) records.give_back(std::move(*taken));
+  });
+  return serve<Sockets>(wrap<capture::tap>(owner, echo_factory(owner, plan, meter), records), owner, meter, client_of(plan));
 }
 
 // The same behind a coupling: the echo is at the other end of a link in memory.
@@ -516,6 +531,8 @@ std::vector<scenario> all_scenarios() {
       {"tcp-echo-64-in-16-writes", [] { return echo_over<tcp_sockets>({.size = 64, .writes = 16}); }},
       {"tcp-echo-64-through-a-layer", [] { return echo_over<tcp_sockets>({.size = 64, .layer = true}); }},
       {"tcp-echo-100k-through-a-layer", [] { return echo_over<tcp_sockets>({.size = 100 * kib, .layer = true}); }},
+      {"tcp-echo-64-through-a-tap", [] { return echo_through_tap<tcp_sockets>({.size = 64}); }},
+      {"tcp-echo-100k-through-a-tap", [] { return echo_through_tap<tcp_sockets>({.size = 100 * kib}); }},
       {"tcp-echo-to-slow-reader", echo_to_slow_reader<tcp_sockets>},
       {"tcp-accept-and-close", accept_and_close<tcp_sockets>},
       {"unix-echo-64", [] { return echo_over<unix_sockets>({.size = 64}); }},
