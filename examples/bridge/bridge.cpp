@@ -8,7 +8,7 @@
 // The second endpoint listens if it can, unless --connect says otherwise. With --many its clients share one connection to the first:
 // each gets what comes from there, and what they send goes there in the order in which it arrived, cut where the system cut it. With --reconnect
 // clients stay while the first comes and goes, and wait meanwhile; without --many there is one at a time. SIGUSR1 prints counters, SIGHUP reads
-// certificates again.
+// certificates again. With --capture FILE, what passes over the first is recorded, for Wireshark, or for people if FILE ends in .txt.
 
 #include <sluice/serial/port_watch.hpp>
 #include <sluice/shutdown.hpp>
@@ -24,6 +24,7 @@
 
 #include "../program_schemes.hpp"
 #include "pairs.hpp"
+#include "recording.hpp"
 #include "shared.hpp"
 #include "slow_line.hpp"
 
@@ -50,6 +51,9 @@ void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30U))
       ->capture_default_str();
   app.add_option("--drain", chosen.drain, "seconds to deliver what is in flight after SIGTERM or SIGINT")->capture_default_str();
+  app.add_option("--capture", chosen.capture, "record what passes over FIRST in this file: pcapng, or text if its name ends in .txt");
+  app.add_option("--capture-size", chosen.capture_size, "bytes at which a new file is begun")->transform(CLI::AsSizeValue(false));
+  app.add_option("--capture-keep", chosen.capture_keep, "how many older files are kept")->capture_default_str();
   app.parse(argc, argv);
 }
 
@@ -68,20 +72,20 @@ class program {
 
  private:
   int run_pairs() {
-    bridge::pairs pairs(loop_, schemes_.table, chosen_, client_);
-    loop_.on_signal(SIGUSR1, [&] { pairs.print(); });
+    bridge::pairs pairs(loop_, schemes_.table, chosen_, recording_, client_);
+    loop_.on_signal(SIGUSR1, [&] { print(pairs); });
     if (listens_)
       listen(chosen_.second, [&] { return pairs.accept(); });
     else
       pairs.connect_both(chosen_.second);
     loop_.run();
-    pairs.print();
+    print(pairs);
     return listens_ || pairs.succeeded() ? 0 : 1;
   }
 
   int run_shared() {
-    bridge::shared shared(loop_, schemes_.table, chosen_, [this] { stop(); });
-    loop_.on_signal(SIGUSR1, [&] { shared.print(); });
+    bridge::shared shared(loop_, schemes_.table, chosen_, recording_, [this] { stop(); });
+    loop_.on_signal(SIGUSR1, [&] { print(shared); });
     std::unique_ptr<sluice::reconnector> second;
     if (listens_) {
       listen(chosen_.many ? chosen_.second : for_one_client(chosen_.second), [&] { return shared.accept(); });
@@ -97,8 +101,14 @@ class program {
     }
     shared.start();
     loop_.run();
-    shared.print();
+    print(shared);
     return shared.succeeded() ? 0 : 1;
+  }
+
+  template <typename Joined>
+  void print(Joined& what) const {
+    what.print();
+    recording_.print();
   }
 
   void listen(const std::string& text, sluice::protocol_factory factory) {
@@ -126,6 +136,7 @@ class program {
   program_schemes schemes_{[this](auto format) { return header_of_client(format); }};
   bool listens_;
   sluice::loop loop_;
+  bridge::recording recording_{loop_, chosen_};
   std::unique_ptr<sluice::server> server_;
   std::optional<sluice::serial::port_watch> ports_;
 };

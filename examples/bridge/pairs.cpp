@@ -20,6 +20,11 @@ bool introduces_clients(const sluice::endpoint& first) {
   return std::ranges::any_of(first.options(), [](const auto& option) { return option.name == "send_proxy_protocol"; });
 }
 
+// The same, behind a tap if there is a recording.
+sluice::protocol_factory once_recorded(recording& records, sluice::protocol_ptr half) {
+  return [&records, made = once(std::move(half))] { return records.tap(made()); };
+}
+
 }  // namespace
 
 // The half of a client whose connection to the first cannot be begun before it is known who the client is: behind a handshake, or what another
@@ -41,8 +46,14 @@ class pairs::introduced_half final : public sluice::protocol {
   sluice::coupled_protocols halves_;
 };
 
-pairs::pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, const sluice::transport*& client)
-    : loop_(loop), schemes_(schemes), first_(chosen.first), introduces_clients_(introduces_clients(first_)), client_(client) {}
+pairs::pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, recording& records,
+             const sluice::transport*& client)
+    : loop_(loop),
+      schemes_(schemes),
+      records_(records),
+      first_(chosen.first),
+      introduces_clients_(introduces_clients(first_)),
+      client_(client) {}
 
 std::uint64_t pairs::begin_pair(sluice::coupled_protocols& halves) {
   const std::uint64_t number = ++made_;
@@ -53,7 +64,7 @@ std::uint64_t pairs::begin_pair(sluice::coupled_protocols& halves) {
 
 void pairs::connect_to_first(std::uint64_t number, sluice::protocol_ptr half, const sluice::transport* client) {
   client_ = client;
-  open_[number].to_first = schemes_.connect(loop_, first_, once(std::move(half)), connected(number, true));
+  open_[number].to_first = schemes_.connect(loop_, first_, once_recorded(records_, std::move(half)), connected(number, true));
 }
 
 sluice::protocol_ptr pairs::accept() {
@@ -107,8 +118,7 @@ void pairs::print() const {
     back += each.joint.report().back.bytes;
     const sluice::transport* const line = each.joint.first();
     const sluice::transport* const feeder = each.joint.second();
-    const std::size_t waiting =
-        (line == nullptr ? 0 : line->get_write_buffer_size()) + (feeder == nullptr ? 0 : waiting_in_the_system(*feeder));
+    const std::size_t waiting = (line == nullptr ? 0 : waiting_in(*line)) + (feeder == nullptr ? 0 : waiting_in_the_system(*feeder));
     std::printf("pair %llu: waiting for the first: %s\n", static_cast<unsigned long long>(number), each.line.describe(waiting).c_str());
   }
   std::printf("pairs: %llu, open: %zu, bytes from the first: %llu, to the first: %llu\n", static_cast<unsigned long long>(made_),

@@ -12,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "recording.hpp"
 #include "settings.hpp"
 #include "slow_line.hpp"
 
@@ -22,7 +23,8 @@ namespace bridge {
 class pairs {
  public:
   // `client` is set, before a connection to the first is begun, to that of whom it is for, or to null.
-  pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, const sluice::transport*& client);
+  pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, recording& records,
+        const sluice::transport*& client);
 
   pairs(const pairs&) = delete;
   pairs& operator=(const pairs&) = delete;
@@ -52,6 +54,7 @@ class pairs {
 
   sluice::loop& loop_;
   const sluice::scheme_table& schemes_;
+  recording& records_;
   sluice::endpoint first_;
   bool introduces_clients_;
   const sluice::transport*& client_;

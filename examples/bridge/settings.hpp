@@ -16,6 +16,9 @@ struct settings {
   sluice::overflow policy = sluice::overflow::disconnect;
   std::size_t queue = std::size_t{256} * 1024;
   unsigned drain = 5;
+  std::string capture;
+  std::size_t capture_size = 0;
+  unsigned capture_keep = 0;
 };
 
 }  // namespace bridge

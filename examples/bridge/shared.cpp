@@ -66,12 +66,13 @@ sluice::reconnect_options pacing(const settings& chosen, sluice::reconnect_obser
 
 }  // namespace
 
-shared::shared(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, std::function<void()> on_end)
+shared::shared(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, recording& records,
+               std::function<void()> on_end)
     : sinks_{.policy = chosen.policy, .most_bytes = chosen.queue},
       on_end_(std::move(on_end)),
       hub_(loop),
       first_(
-          loop, chosen.first, schemes, [this] { return std::make_unique<line>(*this); },
+          loop, chosen.first, schemes, [this, &records] { return records.tap(std::make_unique<line>(*this)); },
           pacing(chosen, [this](const auto& event) { told(event); })) {}
 
 sluice::protocol_ptr shared::accept() { return std::make_unique<client>(*this); }
@@ -125,7 +126,7 @@ void shared::told(const sluice::reconnect_event& event) {
 }
 
 std::size_t shared::waiting() {
-  std::size_t bytes = line_ == nullptr ? 0 : line_->get_write_buffer_size();
+  std::size_t bytes = line_ == nullptr ? 0 : waiting_in(*line_);
   hub_.for_each_sink([&](sluice::fan_out::sink& each) { bytes += waiting_in_the_system(*each.connection()); });
   return bytes;
 }

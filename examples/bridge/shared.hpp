@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "recording.hpp"
 #include "settings.hpp"
 #include "slow_line.hpp"
 
@@ -21,7 +22,7 @@ namespace bridge {
 class shared {
  public:
   // `on_end` is called when the first is gone and will not come back.
-  shared(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, std::function<void()> on_end);
+  shared(sluice::loop& loop, const sluice::scheme_table& schemes, const settings& chosen, recording& records, std::function<void()> on_end);
 
   void start() { first_.start(); }
   // Something was plugged in: it may be what the first waits for.

@@ -1,5 +1,6 @@
 #include "slow_line.hpp"
 
+#include <sluice/capture/tap.hpp>
 #include <sluice/serial/settings.hpp>
 
 #include <sys/ioctl.h>
@@ -37,8 +38,11 @@ std::size_t slow_line::bytes_in(std::chrono::milliseconds span) const {
 
 void slow_line::bound(sluice::transport& line) const {
   if (!speed_) return;
-  const std::size_t high = std::min(bytes_in(500ms), line.get_write_buffer_limits().high);
-  line.set_write_buffer_limits({.high = high, .low = {}});
+  const sluice::capture::tap* const between = sluice::capture::find_tap(line);
+  sluice::transport& wire = between == nullptr ? line : between->below();
+  const std::size_t high = std::min(bytes_in(500ms), wire.get_write_buffer_limits().high);
+  wire.set_write_buffer_limits({.high = high, .low = {}});
+  if (between != nullptr) line.set_write_buffer_limits({.high = 1, .low = {}});  // what waits is to wait in one place
 }
 
 void slow_line::bound_feeder(sluice::transport& feeder) const {
@@ -60,6 +64,11 @@ std::string slow_line::describe(std::size_t waiting) const {
   char time[64];
   std::snprintf(time, sizeof time, ", %.2f s of line time", std::chrono::duration<double>(speed_->time_for(waiting)).count());
   return text + time;
+}
+
+std::size_t waiting_in(const sluice::transport& line) {
+  const sluice::capture::tap* const between = sluice::capture::find_tap(line);
+  return line.get_write_buffer_size() + (between == nullptr ? 0 : between->below().get_write_buffer_size());
 }
 
 std::size_t waiting_in_the_system(const sluice::transport& feeder) {

@@ -39,6 +39,9 @@ class slow_line {
   std::optional<sluice::line_speed> speed_;
 };
 
+// Bytes that wait to be sent to `line`, in this program.
+std::size_t waiting_in(const sluice::transport& line);
+
 // Bytes that wait to be read from `feeder`, in the system.
 std::size_t waiting_in_the_system(const sluice::transport& feeder);
 

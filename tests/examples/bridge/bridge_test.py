@@ -271,15 +271,18 @@ def bridge_bounds_what_was_sent_before_the_line_is_there():
 
 
 def bridge_bounds_what_waits_for_a_slow_line():
-    with serial_bridge("--many") as (device_end, _, bridge):
-        peer = client(bridge.address())
-        line_with(bridge.process, "connected to the first")
-        peer.sendall(b"here")
-        assert read_from_device(device_end, 4) == b"here"
-        check_what_waits(bridge, peer)
-        bridge.process.send_signal(signal.SIGTERM)
-        assert bridge.process.wait(PATIENCE) == 0
-        os.close(device_end)
+    for recorded in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            options = ["--capture", os.path.join(folder, "line.pcapng")] if recorded else []
+            with serial_bridge("--many", *options) as (device_end, _, bridge):
+                peer = client(bridge.address())
+                line_with(bridge.process, "connected to the first")
+                peer.sendall(b"here")
+                assert read_from_device(device_end, 4) == b"here"
+                check_what_waits(bridge, peer)
+                bridge.process.send_signal(signal.SIGTERM)
+                assert bridge.process.wait(PATIENCE) == 0
+                os.close(device_end)
 
 
 def bridge_connects_to_what_cannot_listen_and_bounds_what_it_sends():
@@ -309,6 +312,62 @@ def bridge_makes_room_for_the_next_client_while_the_device_is_away():
             assert read_exactly(accept(listener), 3) == b"two"
             bridge.stop()
             listener.close()
+
+
+def packets_in(capture):
+    """What tcpdump finds in a file: time, kind of packet and data of each."""
+    done = subprocess.run(["tcpdump", "-r", capture, "-w", "-", "--time-stamp-precision=nano"], capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    magic, link_type = struct.unpack("=I16xI", done.stdout[:24])
+    assert (magic, link_type) == (0xA1B23C4D, 250), done.stdout[:24]
+    at, found = 24, []
+    while at < len(done.stdout):
+        seconds, nanoseconds, size, original = struct.unpack_from("=IIII", done.stdout, at)
+        packet = done.stdout[at + 16 : at + 16 + size]
+        assert size == original and struct.unpack(">II", packet[:8]) == (seconds, nanoseconds // 1000)
+        found.append((seconds + nanoseconds / 1e9, packet[8], packet[12:]))
+        at += 16 + size
+    return found
+
+
+def bridge_records_what_passes_for_other_programs_to_read():
+    for options in ((), ("--many",)):
+        with device() as (listener, endpoint, _), tempfile.TemporaryDirectory() as folder:
+            capture = os.path.join(folder, "line.pcapng")
+            began = time.time()
+            with program("bridge", endpoint, "tcp://127.0.0.1:0", "--capture", capture, *options) as bridge:
+                peer = client(bridge.address())
+                first = accept(listener)
+                peer.sendall(b"ping")
+                assert read_exactly(first, 4) == b"ping"
+                first.sendall(b"pong")
+                assert read_exactly(peer, 4) == b"pong"
+                assert "waiting: 0 bytes, dropped: 0 with 0 bytes, lost to the disk: 0\n" in bridge.stop()
+            packets = packets_in(capture)
+            assert [each[1:] for each in packets if each[2]] == [(1, b"ping"), (2, b"pong")], packets
+            assert packets[0][1:] == packets[-1][1:] == (0, b""), packets  # its beginning and its end
+            times = [each[0] for each in packets]
+            assert began - 1 < times[0] and times == sorted(times) and times[-1] < time.time() + 1, (began, times)
+
+
+def bridge_records_for_people_in_files_of_bounded_size():
+    with device() as (listener, endpoint, _), tempfile.TemporaryDirectory() as folder:
+        options = ["--capture", os.path.join(folder, "line.txt"), "--capture-size", "300", "--capture-keep", "2"]
+        with program("bridge", endpoint, "tcp://127.0.0.1:0", "--many", *options) as bridge:
+            first = accept(listener)
+            peer = client(bridge.address())
+            peer.sendall(b"here")
+            assert read_exactly(first, 4) == b"here"
+            for count in range(20):
+                first.sendall(b"%04d" % count)
+                assert read_exactly(peer, 4) == b"%04d" % count
+            first.close()
+            out, err = bridge.process.communicate(timeout=PATIENCE)
+            assert (bridge.process.returncode, err) == (0, ""), (out, err)
+        assert sorted(os.listdir(folder)) == ["line.1.txt", "line.2.txt", "line.txt"]
+        with open(os.path.join(folder, "line.txt"), encoding="ascii") as file:
+            assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9} \d+ lost\n\Z", file.read(), re.M)
+        assert all(os.path.getsize(os.path.join(folder, each)) <= 300 for each in os.listdir(folder))
 
 
 def bridge_ends_on_sigterm_in_every_state():
@@ -347,6 +406,7 @@ def bridge_says_what_is_wrong_with_its_arguments():
     assert '"nope" at 0 is not a scheme' in refused("bridge", "nope:", "tcp://127.0.0.1:0", "--many")
     assert "--policy" in refused("bridge", "tcp://127.0.0.1:1", "tcp://127.0.0.1:0", "--policy", "sometimes")
     assert "--queue" in refused("bridge", "tcp://127.0.0.1:1", "tcp://127.0.0.1:0", "--queue", "0")
+    assert "ENOENT" in refused("bridge", "tcp://127.0.0.1:1", "tcp://127.0.0.1:0", "--capture", "/nowhere/to/be/found")
     assert "SECOND is required" in refused("bridge", "tcp://127.0.0.1:1")
     done = run("bridge", "unix:/nowhere/to/be/found", "tcp://127.0.0.1:0", "--many")
     assert done.returncode == 1 and "ENOENT" in done.stdout, done
