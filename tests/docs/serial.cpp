@@ -1,4 +1,9 @@
 // The code of docs/serial.md.
+#include <sluice/capture/player.hpp>
+#include <sluice/capture/queue.hpp>
+#include <sluice/capture/tap.hpp>
+#include <sluice/capture/writer.hpp>
+#include <sluice/layer.hpp>
 #include <sluice/pty.hpp>
 #include <sluice/reconnect.hpp>
 #include <sluice/serial.hpp>
@@ -8,9 +13,11 @@
 #include <sluice/transport_ref.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <utility>
 
 void report(const sluice::result<sluice::transport&>& opened) {
@@ -82,6 +89,49 @@ sluice::serial::options frames_by_silence(std::uint32_t baud) {
   settings.line.parity = sluice::serial::parity::even;
   settings.silence = sluice::serial::modbus_silences(baud).between_frames + sluice::serial::character_time(settings.line);
   return settings;
+}
+
+class recorded_meter {
+ public:
+  recorded_meter(sluice::loop& loop, sluice::protocol_factory factory)
+      : records_(loop), files_(loop, records_, files()), line_(loop, meter, sluice::wrap<sluice::capture::tap>(loop, factory, records_)) {
+    line_.start();
+  }
+
+ private:
+  static constexpr const char* meter = "serial:///dev/serial/by-id/usb-FTDI_FT232R_A1B2-if00-port0?baud=9600";
+
+  static sluice::capture::writer_options files() {
+    sluice::capture::writer_options options;
+    options.path = "/var/log/meter.pcapng";
+    options.max_size = 16 << 20;
+    options.keep = 7;
+    return options;
+  }
+
+  sluice::capture::queue records_;
+  sluice::capture::writer files_;
+  sluice::reconnector line_;
+};
+
+void record_line_events(const sluice::transport& made) {
+  sluice::capture::tap* const records = sluice::capture::find_tap(made);
+  const sluice::serial::line_control line = sluice::serial::control(made);
+  if (records == nullptr) return;
+  line.on_input_errors([records](const sluice::serial::input_error& error) {
+    const bool is_break = error.what == sluice::serial::line_error::line_break;
+    const bool is_parity = error.what == sluice::serial::line_error::parity;
+    records->note(is_break    ? sluice::capture::event::line_break
+                  : is_parity ? sluice::capture::event::parity_error
+                              : sluice::capture::event::framing_error,
+                  {&error.character, is_break ? std::size_t{0} : std::size_t{1}});
+  });
+}
+
+void once_more(const std::string& capture, sluice::protocol_factory factory) {
+  sluice::testing::manual_scheduler scheduler;
+  sluice::capture::play(scheduler, capture, factory());
+  scheduler.advance(std::chrono::hours(1));
 }
 
 void follow(const sluice::transport& exported, const sluice::transport& line) {
