@@ -124,12 +124,10 @@ void writer::work_ended() {
     records_came();
 }
 
-// Work that no thread has begun is taken back, and done here.
+// Work that no thread has begun is never done there, and is over at once.
 void writer::wait_for_work() noexcept {
-  if (!job_.cancel()) {
-    job_.abandon();
-    over_.wait();
-  }
+  job_.abandon();
+  if (over_.valid()) over_.wait();
   if (files_->is_pending()) files_->write();
   give_back();
 }

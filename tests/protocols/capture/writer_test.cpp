@@ -2,17 +2,27 @@
 
 #include <sluice/capture/pcapng_encoder.hpp>
 #include <sluice/capture/reader.hpp>
+#include <sluice/descriptor.hpp>
 #include <sluice/error.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -351,6 +361,40 @@ TEST_CASE("the destructor waits for the thread that writes, and writes the rest 
   const std::string content = content_of(options.path);
   CHECK(content.find("|x|") < content.find("|y|"));
   CHECK(content.find("|y|") != content.npos);
+}
+
+TEST_CASE("the loop does not wait for a file that takes nothing, and the destructor does") {
+  const folder place;
+  writer_options options;
+  options.path = place / "line.txt";
+  options.format = file_format::text;
+  REQUIRE(::mkfifo(options.path.c_str(), 0600) == 0);
+  const descriptor reading(::open(options.path.c_str(), O_RDONLY | O_NONBLOCK));
+  loop owner;
+  queue records(owner, from_zero());
+  std::optional<writer> out(std::in_place, owner, records, options);
+  for (int i = 0; i < 4; ++i) records.add(made(event::sent, std::string(60'000, 'x')));  // more than fits into a pipe
+  out->flush();
+  std::string content;
+  timer behind(owner, [&] {
+    pollfd begun{reading.get(), POLLIN, 0};
+    CHECK(::poll(&begun, 1, -1) == 1);  // the other thread is at it, and cannot come to an end
+    records.add(made(event::sent, "y"));
+    ::fcntl(reading.get(), F_SETFL, 0);
+    std::thread reader([&] {
+      char buffer[4096];
+      for (ssize_t n = 0; (n = ::read(reading.get(), buffer, sizeof buffer)) > 0;) content.append(buffer, static_cast<std::size_t>(n));
+    });
+    out.reset();
+    reader.join();
+  });
+  behind.start(0ms);
+  owner.run();
+  std::size_t lines = 0;
+  for (std::size_t at = content.find(" sent 60000:"); at != content.npos; at = content.find(" sent 60000:", at + 1)) ++lines;
+  CHECK(lines == 4);
+  CHECK(std::count(content.begin(), content.end(), '\n') == 5);
+  CHECK(content.ends_with(" 1 sent 1: 79 |y|\n"));
 }
 
 TEST_CASE("a writer may be destroyed while its work is under way") {
