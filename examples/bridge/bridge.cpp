@@ -53,7 +53,9 @@ void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
   app.add_option("--drain", chosen.drain, "seconds to deliver what is in flight after SIGTERM or SIGINT")->capture_default_str();
   app.add_option("--capture", chosen.capture, "record what passes over FIRST in this file: pcapng, or text if its name ends in .txt");
   app.add_option("--capture-size", chosen.capture_size, "bytes at which a new file is begun")->transform(CLI::AsSizeValue(false));
-  app.add_option("--capture-keep", chosen.capture_keep, "how many older files are kept")->capture_default_str();
+  app.add_option("--capture-keep", chosen.capture_keep, "how many older files are kept")
+      ->check(CLI::Range(0U, 10000U))
+      ->capture_default_str();
   app.parse(argc, argv);
 }
 

@@ -13,6 +13,8 @@
 namespace sluice::capture {
 namespace {
 
+constexpr unsigned most_older_files = 10'000;
+
 // What another thread may copy and destroy.
 writer_options without_handler(writer_options options) {
   options.on_failure = {};
@@ -29,6 +31,7 @@ writer::writer(scheduler& owner, const queue& from, writer_options options)
       files_(std::make_shared<file_series>(without_handler(options_))),
       next_(owner, [this] { begin(); }) {
   if (options_.path.empty()) throw std::invalid_argument("sluice::capture::writer: no path was given");
+  if (options_.keep > most_older_files) throw std::invalid_argument("sluice::capture::writer: more than 10000 older files are to be kept");
   files_->open();
   if (files_->error()) throw std::system_error(files_->error(), files_->failed_path());
   counters_ = files_->counters();

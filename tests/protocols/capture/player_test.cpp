@@ -79,16 +79,19 @@ TEST_CASE("what was received comes again, in its pieces and at its times, and th
 }
 
 TEST_CASE("the pace can be another one, and none at all") {
-  for (const auto& [speed, expected] :
-       {std::pair(10.0, lines{"10 one", "40 two"}), std::pair(0.5, lines{"200 one", "800 two"}), std::pair(0.0, lines{"0 one", "0 two"})}) {
-    CAPTURE(speed);
+  struct row {
+    double speed;
+    lines expected;
+  };
+  for (const row& each : {row{10, {"10 one", "40 two"}}, row{0.5, {"200 one", "800 two"}}, row{0, {"0 one", "0 two"}}}) {
+    CAPTURE(each.speed);
     manual_scheduler scheduler;
     watcher upper(scheduler);
     play_options options;
-    options.speed = speed;
+    options.speed = each.speed;
     play(scheduler, two_pieces().content(), borrow(upper), options);
     scheduler.advance(2s);
-    CHECK(upper.heard == expected);
+    CHECK(upper.heard == each.expected);
   }
 }
 

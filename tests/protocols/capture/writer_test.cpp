@@ -257,6 +257,9 @@ TEST_CASE("a file that cannot be opened is an error at once") {
   site here;
   CHECK_THROWS_WITH_AS(writer(here.scheduler, here.records, here.text("no/line.txt")), doctest::Contains("no/line.txt"), std::system_error);
   CHECK_THROWS_AS(writer(here.scheduler, here.records, {}), std::invalid_argument);
+  writer_options many = here.text();
+  many.keep = 10'001;
+  CHECK_THROWS_AS(writer(here.scheduler, here.records, many), std::invalid_argument);
   here.records.add(made(event::sent, "x"));  // and nobody listens any more
   here.scheduler.advance(1s);
   CHECK(here.records.size() != 0);

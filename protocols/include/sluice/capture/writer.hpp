@@ -39,7 +39,8 @@ struct writer_options {
   std::uint64_t max_size = 0;
   /// A new file is begun for a record that is so much later than the first one in this file. 0 is no limit.
   std::chrono::milliseconds max_age{0};
-  /// How many older files are kept, under the names that `older_file` tells. The oldest is removed.
+  /// How many older files are kept, under the names that `older_file` tells. The oldest is removed. At most 10000,
+  /// as each has to be renamed when a new one is begun.
   unsigned keep = 0;
   /// How long a record may wait before it is written. One that fills half of the queue's half does not wait.
   std::chrono::milliseconds delay = std::chrono::milliseconds(200);
@@ -70,7 +71,8 @@ class writer {
  public:
   using done_handler = std::function<void(std::error_code)>;
 
-  /// Opens the file and writes its head, in this call. Throws `std::system_error` if that fails, `std::invalid_argument` for an empty path.
+  /// Opens the file and writes its head, in this call. Throws `std::system_error` if that fails, `std::invalid_argument` for an empty
+  /// path or too many older files.
   writer(scheduler& owner, const queue& from, writer_options options);
   writer(const writer&) = delete;
   writer& operator=(const writer&) = delete;
