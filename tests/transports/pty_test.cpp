@@ -247,6 +247,23 @@ TEST_CASE("Z13 a link that leads nowhere is replaced; whatever else is in its pl
   CHECK(pty::open(at.owner, at.folder / "none/port", borrow(second)).error() == std::errc::no_such_file_or_directory);
 }
 
+// The system gives numbers of terminals away again at once, to anybody.
+TEST_CASE("Z13 a link whose terminal is another one by now is replaced") {
+  bench at;
+  const std::string link = at.folder / "port";
+  recording_protocol strangers;
+  transport& elsewhere = *pty::open(at.owner, "", borrow(strangers));
+  fs::create_symlink(elsewhere.info<pty::name>()->terminal, link);
+  recording_protocol second;
+  CHECK(pty::open(at.owner, link, borrow(second)).error() == std::errc::file_exists);
+  const std::array<timespec, 2> before{timespec{1'000'000'000, 1}, timespec{1'000'000'000, 1}};
+  REQUIRE(::utimensat(AT_FDCWD, link.c_str(), before.data(), AT_SYMLINK_NOFOLLOW) == 0);
+  at.export_at(link);
+  CHECK(fs::read_symlink(link) != elsewhere.info<pty::name>()->terminal);
+  elsewhere.abort();
+  CHECK(at.end());
+}
+
 TEST_CASE("Z13 a link that another one has taken the place of is not removed") {
   bench at;
   const std::string link = at.folder / "port";

@@ -115,19 +115,14 @@ class pty_peers(unittest.TestCase):
 
     def test_SL29_the_link_of_one_that_was_killed_is_taken_over(self):
         program = self.echo()
-        first = os.readlink(self.port)
+        before = os.lstat(self.port).st_ino
         program.process.kill()
         program.process.wait(PATIENCE)
         with child(os.path.join(EXAMPLES, "bridge"), f"pty:{self.port}", "exec:/bin/cat", "--connect"):
-            def answers():
-                try:
-                    with serial.Serial(self.port, timeout=0.1) as peer:
-                        peer.write(b"ping")
-                        return peer.read(4) == b"ping"
-                except (OSError, serial.SerialException):
-                    return False
-
-            wait_for(f"the port that took the place of {first}", answers)
+            wait_for("the link to be replaced", lambda: os.lstat(self.port).st_ino != before)
+            with self.open() as peer:
+                peer.write(b"ping")
+                self.assertEqual(peer.read(4), b"ping")
 
 
 if __name__ == "__main__":

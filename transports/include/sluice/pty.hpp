@@ -41,8 +41,8 @@ struct name {
 /// write there is input, what is written here they read; up to some KiB wait for the next one that reads. `connection_made` is called before
 /// this returns. There is no `write_eof()`.
 ///
-/// The link appears at once and whole. One that leads nowhere, or to this very terminal, is what a program that died left behind and is
-/// replaced; anything else in its place is an error (EEXIST). It is removed when the transport begins to close, unless another one has taken
+/// The link appears at once and whole. One that leads nowhere, or to a terminal that is younger than the link, is what a program that died
+/// left behind and is replaced; anything else in its place is an error (EEXIST). It is removed when the transport begins to close, unless another one has taken
 /// its place. Programs that still have the terminal open then see a hang-up, as when a USB adapter is unplugged.
 ///
 /// Errors, with the whole story in `detail()`: those of the system, and `errc::protocol_threw` (rule X2). `upper` must not be null

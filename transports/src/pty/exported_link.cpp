@@ -19,11 +19,22 @@ std::string target_of(const std::string& path) noexcept {
   return length < 0 ? std::string() : std::string(target, static_cast<std::size_t>(length));
 }
 
-// A link whose terminal is gone, or has been given to us since.
+// The file system of the link may know whole seconds only.
+bool is_before(timespec link, const timespec& terminal) noexcept {
+  if (link.tv_nsec == 0) ++link.tv_sec;
+  return link.tv_sec != terminal.tv_sec ? link.tv_sec < terminal.tv_sec : link.tv_nsec < terminal.tv_nsec;
+}
+
+// A link whose terminal is gone, or whose number was given away again since: to us, or to another, whose terminal is younger than the link.
 bool is_stale(const std::string& path, const std::string& target) noexcept {
-  struct stat status {};
+  struct stat link {};
+  struct stat terminal {};
   const std::string found = target_of(path);
-  return !found.empty() && (found == target || (::stat(path.c_str(), &status) != 0 && errno == ENOENT));
+  if (found.empty()) return false;
+  if (found == target) return true;
+  if (::stat(path.c_str(), &terminal) != 0) return errno == ENOENT;
+  const bool is_terminal = found.starts_with("/dev/pts/") && S_ISCHR(terminal.st_mode);
+  return is_terminal && ::lstat(path.c_str(), &link) == 0 && is_before(link.st_mtim, terminal.st_ctim);
 }
 
 // Renamed into its place, so that nobody finds the place empty.
