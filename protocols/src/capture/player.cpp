@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <system_error>
@@ -60,11 +61,11 @@ class player final : public stream_transport {
   void go_on() {
     std::size_t played = 0;
     while (wants_input() && !input_ended()) {
-      if (!at_hand_ && !find_next()) return;
+      if (!current_ && !find_next()) return;
       if (const time_point due = due_time(); due > scheduler().now()) return next_.start_at(due);
       if (played >= most_per_turn) return next_.start(duration::zero());
-      played += 1 + current_.data.size();
-      play_one();
+      played += 1 + current_->data.size();
+      play(*std::exchange(current_, std::nullopt));
     }
   }
 
@@ -80,8 +81,7 @@ class player final : public stream_transport {
       }
       if (!belongs(got.message)) continue;
       current_ = got.message;
-      if (!std::exchange(begun_, true)) first_ = current_.time;
-      at_hand_ = true;
+      if (!first_) first_ = current_->time;
       return true;
     }
   }
@@ -102,19 +102,19 @@ class player final : public stream_transport {
 
   time_point due_time() const {
     if (options_.speed == 0) return start_;
-    const auto then = current_.time - first_;
+    const auto then = current_->time - *first_;
     if (options_.speed == 1) return detail::later(start_, detail::bounded(then));
     return detail::later(start_, detail::bounded(std::chrono::duration<double, std::nano>(then) / options_.speed));
   }
 
-  action what_to_do() const noexcept {
+  action what_to_do(const record& made) const noexcept {
     const bool is_peer = options_.side == recorded_side::peer;
-    switch (current_.what) {
-      case event::received: return is_peer && !current_.data.empty() ? action::deliver : action::none;
-      case event::sent: return !is_peer && !current_.data.empty() ? action::deliver : action::none;
+    switch (made.what) {
+      case event::received: return is_peer && !made.data.empty() ? action::deliver : action::none;
+      case event::sent: return !is_peer && !made.data.empty() ? action::deliver : action::none;
       case event::input_ended: return is_peer ? action::end_input : action::none;
       case event::output_ended: return is_peer ? action::none : action::end_input;
-      case event::lost: return current_.note.empty() ? action::end_input : action::lose;
+      case event::lost: return made.note.empty() ? action::end_input : action::lose;
       case event::connected:
       case event::reading_paused:
       case event::reading_resumed:
@@ -131,15 +131,14 @@ class player final : public stream_transport {
     return action::none;
   }
 
-  void play_one() {
-    at_hand_ = false;
+  void play(const record& made) {
     ++progress_.records;
-    progress_.missing += current_.missing_bytes;
-    switch (what_to_do()) {
+    progress_.missing += made.missing_bytes;
+    switch (what_to_do(made)) {
       case action::none: return;
       case action::deliver:
-        progress_.bytes += current_.data.size();
-        received(current_.data);
+        progress_.bytes += made.data.size();
+        received(made.data);
         return;
       case action::end_input: received_eof(); return;
       case action::lose: failed(errc::connection_lost); return;
@@ -149,14 +148,12 @@ class player final : public stream_transport {
   const std::string capture_;
   play_options options_;
   reader reader_;
-  record current_;  // a view of the capture
+  std::optional<record> current_;  // still to be played; a view of the capture
   std::size_t at_ = 0;
   play_progress progress_;
-  std::chrono::nanoseconds first_{0};  // the time of the first record
-  time_point start_;                   // which is this one here
+  std::optional<std::chrono::nanoseconds> first_;  // the time of the first record
+  time_point start_;                               // which is this one here
   timer next_;
-  bool begun_ = false;
-  bool at_hand_ = false;  // current_ is still to be played
 };
 
 }  // namespace

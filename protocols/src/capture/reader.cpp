@@ -185,7 +185,7 @@ framing::decode_result<record> reader::decode(const_bytes input) {
   }
 }
 
-reader::step reader::next(const_bytes input) { return stage_ == stage::passing ? pass(input) : next_block(input); }
+reader::step reader::next(const_bytes input) { return left_to_pass_ != 0 ? pass(input) : next_block(input); }
 
 // 3.1: type and length; of a section, the byte order that both are in comes first.
 reader::step reader::next_block(const_bytes input) {
@@ -210,10 +210,7 @@ reader::step reader::next_block(const_bytes input) {
     case pcapng::obsolete_packet:
     case pcapng::simple_packet:
     case pcapng::enhanced_packet: break;
-    default:
-      stage_ = stage::passing;
-      left_to_pass_ = block_length_ - static_cast<std::uint32_t>(pcapng::block_head);
-      return {.consumed = pcapng::block_head};
+    default: left_to_pass_ = block_length_ - static_cast<std::uint32_t>(pcapng::block_head); return {.consumed = pcapng::block_head};
   }
   if (block_length_ > limits_.max_block) return refuse(errc::block_too_long, block_length_);
   if (input.size() < block_length_) return step::more(block_length_);
@@ -232,7 +229,7 @@ reader::step reader::pass(const_bytes input) {
   }
   if (input.size() < 4) return step::more(4);
   if (u32(input) != block_length_) return refuse(errc::bad_block_length, u32(input));
-  stage_ = stage::block;
+  left_to_pass_ = 0;
   return {.consumed = 4};
 }
 
@@ -380,7 +377,6 @@ bool reader::set_time(const description& from, std::uint64_t ticks, record& into
 }
 
 reader::step reader::refuse(errc why, std::uint64_t found) noexcept {
-  stage_ = stage::failed;
   error_ = why;
   found_ = found;
   return {.what = step::kind::failed};

@@ -44,11 +44,6 @@ class reader {
 
  private:
   using result = framing::decode_result<record>;
-  enum class stage : std::uint8_t {
-    block,    // at the front of the input
-    passing,  // the rest of one that is of no interest
-    failed
-  };
   enum class order : std::uint8_t {
     unknown,  // before the first section
     little,
@@ -86,8 +81,7 @@ class reader {
   std::uint64_t found_ = 0;           // what was wrong about it
   std::uint32_t block_type_ = 0;
   std::uint32_t block_length_ = 0;
-  std::uint32_t left_to_pass_ = 0;
-  stage stage_ = stage::block;
+  std::uint32_t left_to_pass_ = 0;  // of a block that is of no interest
   order order_ = order::unknown;
   std::error_code error_;
 };
