@@ -68,10 +68,9 @@ int select_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-// A ticket of TLS 1.3 is for one connection: a client that comes back gets the next one (RFC 8446, appendix C.4), which is what 2 asks for.
 int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt) {
-  const int result = ssl_session::of(ssl).state().tickets.use(name, iv, cipher, mac, encrypt == 1);
-  return result == 1 && encrypt == 0 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result;
+  ticket_keys& keys = ssl_session::of(ssl).state().tickets;
+  return encrypt == 1 ? keys.encrypt(name, iv, cipher, mac) : keys.decrypt(name, iv, cipher, mac, SSL_version(ssl) == TLS1_3_VERSION);
 }
 
 int staple_response(SSL* ssl, void*) {

@@ -41,18 +41,21 @@ bool ticket_keys::set_up(key& with, EVP_MAC_CTX* mac) noexcept {
   return EVP_MAC_CTX_set_params(mac, settings) == 1;
 }
 
-int ticket_keys::use(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool encrypt) noexcept {
+int ticket_keys::encrypt(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) noexcept {
   const std::lock_guard lock(guard_);
-  if (encrypt) {
-    if ((!current_.usable || is_old(current_)) && !renew()) return -1;
-    std::ranges::copy(current_.name, name);
-    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
-    return EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, current_.cipher.data(), iv) == 1 && set_up(current_, mac) ? 1 : -1;
-  }
+  if ((!current_.usable || is_old(current_)) && !renew()) return -1;
+  std::ranges::copy(current_.name, name);
+  if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+  return EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, current_.cipher.data(), iv) == 1 && set_up(current_, mac) ? 1 : -1;
+}
+
+int ticket_keys::decrypt(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+                         bool single_use) noexcept {
+  const std::lock_guard lock(guard_);
   for (key* const each : {&current_, &previous_}) {
     if (!each->usable || !std::equal(each->name.begin(), each->name.end(), name)) continue;
     if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, each->cipher.data(), iv) != 1 || !set_up(*each, mac)) return -1;
-    return each == &current_ && !is_old(*each) ? 1 : 2;  // 2: the client gets a fresh ticket
+    return each == &current_ && !is_old(*each) && !single_use ? 1 : 2;  // 2: the client gets a fresh ticket
   }
   return 0;
 }

@@ -17,8 +17,10 @@ class ticket_keys {
   // The next ticket gets a new key.
   void rotate() noexcept;
 
-  // OpenSSL's callback for one ticket, with the meaning of its arguments and result.
-  int use(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool encrypt) noexcept;
+  // OpenSSL's callback for one ticket, with the meaning of its arguments and result. `single_use`: who comes back with it gets a fresh one
+  // for the next time (RFC 8446, appendix C.4).
+  int encrypt(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) noexcept;
+  int decrypt(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool single_use) noexcept;
 
  private:
   struct key {
