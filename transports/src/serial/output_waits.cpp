@@ -17,7 +17,7 @@ constexpr duration longest_poll = std::chrono::milliseconds(20);
 output_waits::output_waits(scheduler& owner, measure left) : owner_(owner), left_(std::move(left)), poll_(owner, [this] { look(); }) {}
 
 void output_waits::add(std::uint64_t place, time_point deadline, handler done) {
-  waits_.push_back({place, deadline, false, std::move(done), {}});
+  waits_.push_back({place, deadline, false, std::move(done)});
   if (!holding_) poll_.start(duration::zero());
 }
 
