@@ -76,7 +76,7 @@ void stream_transport::make_connection(bool closing) {
   if (closing) perform(machine_.close(true));
   update();
   call("connection_made", [this] { protocol_->connection_made(*this); });
-  if (has(eof_asked)) write_eof_as_asked();
+  if (has(eof_asked) && !machine_.is_closing()) write_eof_as_asked();
   update();
   watch_deadlines();
 }

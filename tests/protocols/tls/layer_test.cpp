@@ -219,6 +219,28 @@ TEST_CASE(
   CHECK(pair.client.trace() == "made, data 10");
 }
 
+TEST_CASE("E4 a connection that ends in connection_made has no complaint about the write_eof that came before") {
+  std::vector<std::string> reports;
+  tls_pair pair;
+  pair.scheduler.on_error([&](const error_event& event) { reports.push_back(describe(event)); });
+  pair.client_options.max_version = tls::protocol_version::tls1_2;
+  pair.make_contexts();
+  SUBCASE("closed") {
+    pair.server.on_made = [](transport& made) { made.close(); };
+  }
+  SUBCASE("aborted") {
+    pair.server.on_made = [](transport& made) { made.abort(); };
+  }
+  auto serving = std::make_unique<tls::layer>(pair.scheduler, borrow(pair.server), pair.server_context);
+  tls::layer& server = *serving;
+  memory::pair(pair.scheduler, std::move(serving),
+               std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection));
+  CHECK_FALSE(server.write_eof());
+  pair.run();
+  CHECK(pair.server.is_lost());
+  CHECK(reports.empty());
+}
+
 TEST_CASE("T9 a pause does not keep the goodbye from being heard") {
   tls_pair pair;
   pair.server_options.wait_for_close_notify = true;
