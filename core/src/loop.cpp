@@ -77,8 +77,8 @@ loop_counters loop::counters() const noexcept {
 
 uv_loop_s* loop::native_handle() noexcept { return &impl_->uv; }
 
-void loop::deferred_pending() { impl_->stay_awake(); }
+void loop::deferred_pending() noexcept { impl_->stay_awake(); }
 
-void loop::deadline_changed() { impl_->move_alarm(); }
+void loop::deadline_changed() noexcept { impl_->move_alarm(); }
 
 }  // namespace sluice

@@ -33,17 +33,18 @@ struct scheduler::task final : detail::event_node {
 };
 
 scheduler::scheduler()
-    : slots_(detail::slot_table_ptr::make()), default_options_(detail::local_ptr<const stream_options>::make(stream_options{})) {}
+    : slots_(detail::slot_table_ptr::make()),
+      timers_(detail::local_ptr<detail::timer_heap>::make()),
+      default_options_(detail::local_ptr<const stream_options>::make(stream_options{})) {}
 
 scheduler::~scheduler() {
-  timers_.clear();  // first, so that nothing that dies below asks the driver, which is gone, to move its wake-up
+  timers_->clear();  // first, so that nothing that dies below asks the driver, which is gone, to move its wake-up
   for (std::size_t i = 0; i < slots_->size(); ++i)
     if (detail::tenant* left = slots_->occupant(i); left != nullptr && !left->has_owner()) delete left;
-  for (detail::event_node* node = std::exchange(first_deferred_, nullptr); node != nullptr;) {
-    detail::event_node* following = std::exchange(node->next_node, nullptr);
-    node->deferred = false;
-    if (node->shares_turn) delete static_cast<task*>(node);
-    node = following;
+  while (first_deferred_ != nullptr) {
+    detail::event_node* const node = first_deferred_;
+    forget(*node);
+    if (node->run == &task::run_now) delete static_cast<task*>(node);  // which may take others off this list
   }
   while (free_tasks_ != nullptr) delete std::exchange(free_tasks_, free_tasks_->next_free);
 }
@@ -55,7 +56,7 @@ void scheduler::call_soon(detail::unique_function function) {
   defer(*node);
 }
 
-void scheduler::defer(detail::event_node& node) {
+void scheduler::defer(detail::event_node& node) noexcept {
   if (node.deferred) return;
   node.deferred = true;
   node.next_node = nullptr;
@@ -99,22 +100,22 @@ bool scheduler::run_deferred() {
 }
 
 void scheduler::set_timer(detail::event_node& node, time_point deadline) {
-  const std::int64_t before = timers_.empty() ? -1 : timers_.earliest().deadline;
-  timers_.set(node, deadline.time_since_epoch().count());
-  if (timers_.earliest().deadline != before) deadline_changed();
+  const std::int64_t before = timers_->empty() ? -1 : timers_->earliest().deadline;
+  timers_->set(node, deadline.time_since_epoch().count());
+  if (timers_->earliest().deadline != before) deadline_changed();
 }
 
 void scheduler::cancel_timer(detail::event_node& node) noexcept {
   const bool was_earliest = node.timer_index == 0;
-  timers_.cancel(node);
+  timers_->cancel(node);
   if (was_earliest) deadline_changed();
 }
 
 bool scheduler::run_next_timer(time_point now) {
-  if (timers_.empty()) return false;
-  const detail::timer_heap::entry due = timers_.earliest();
+  if (timers_->empty()) return false;
+  const detail::timer_heap::entry due = timers_->earliest();
   if (due.deadline > now.time_since_epoch().count() || due.order >= timer_limit_) return false;
-  timers_.cancel(*due.node);
+  timers_->cancel(*due.node);
   ++counters_.timers_fired;
   due.node->run(*due.node, detail::event::expired);
   return true;

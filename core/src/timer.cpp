@@ -8,19 +8,21 @@
 namespace sluice {
 
 timer::timer(scheduler& owner, detail::unique_function on_expiry)
-    : event_node(&timer::expired), owner_(owner), on_expiry_(std::move(on_expiry)) {}
-
-timer::~timer() {
-  if (destroyed_ != nullptr) *destroyed_ = true;
-  stop();
+    : node_call(owner, std::move(on_expiry), &timer::expired), heap_(owner.timers_) {
+  if (!owner.wrong_thread("timer::timer")) heap_->keep_place(*this);
 }
 
-void timer::start(duration delay) {
+timer::~timer() {
+  stop();
+  heap_->give_up_place(*this);
+}
+
+void timer::start(duration delay) noexcept {
   if (owner_.wrong_thread("timer::start")) return;
   start_at(detail::later(owner_.now(), detail::bounded(delay)));
 }
 
-void timer::start_at(time_point deadline) {
+void timer::start_at(time_point deadline) noexcept {
   if (owner_.wrong_thread("timer::start_at")) return;
   owner_.set_timer(*this, std::min(deadline, detail::later(owner_.now(), detail::longest_span)));
 }
@@ -29,22 +31,8 @@ void timer::stop() noexcept {
   if (is_running() && !owner_.wrong_thread("timer::stop")) owner_.cancel_timer(*this);
 }
 
-time_point timer::deadline() const noexcept { return time_point(duration(owner_.timers_.deadline_of(*this))); }
+time_point timer::deadline() const noexcept { return time_point(duration(heap_->deadline_of(*this))); }
 
-// The function may destroy the timer, so it runs from the stack and goes back only if there is somewhere to go.
-void timer::expired(detail::event_node& node, detail::event) {
-  auto& self = static_cast<timer&>(node);
-  bool destroyed = false;
-  bool* const outer = std::exchange(self.destroyed_, &destroyed);
-  scheduler& owner = self.owner_;
-  detail::unique_function function = std::move(self.on_expiry_);
-  owner.run_turn(function, error_source::scheduled, "timer");
-  if (destroyed) {
-    if (outer != nullptr) *outer = true;
-    return;
-  }
-  self.on_expiry_ = std::move(function);
-  self.destroyed_ = outer;
-}
+void timer::expired(detail::event_node& node, detail::event) { static_cast<timer&>(node).call("timer"); }
 
 }  // namespace sluice

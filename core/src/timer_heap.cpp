@@ -1,12 +1,35 @@
 #include <sluice/detail/timer_heap.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::detail {
 
+namespace {
+constexpr std::size_t fewest_places = 4;
+}
+
+void timer_heap::keep_place(event_node& node) {
+  make_place();
+  node.keeps_place = true;
+}
+
+void timer_heap::give_up_place(event_node& node) noexcept {
+  cancel(node);
+  if (node.keeps_place) --places_;
+  node.keeps_place = false;
+}
+
+void timer_heap::make_place() {
+  if (places_ == entries_.capacity()) entries_.reserve(std::max(fewest_places, 2 * places_));
+  ++places_;
+}
+
 void timer_heap::set(event_node& node, std::int64_t deadline) {
+  const bool is_set = node.timer_index != event_node::no_timer;
+  if (!is_set && !node.keeps_place) make_place();
   const entry value{deadline, order_++, &node};
-  if (node.timer_index != event_node::no_timer) {
+  if (is_set) {
     settle(node.timer_index, value);
     return;
   }
@@ -17,14 +40,14 @@ void timer_heap::set(event_node& node, std::int64_t deadline) {
 void timer_heap::cancel(event_node& node) noexcept {
   if (node.timer_index == event_node::no_timer) return;
   const std::size_t hole = std::exchange(node.timer_index, event_node::no_timer);
+  if (!node.keeps_place) --places_;
   const entry last = entries_.back();
   entries_.pop_back();
   if (hole < entries_.size()) settle(hole, last);
 }
 
 void timer_heap::clear() noexcept {
-  for (const entry& value : entries_) value.node->timer_index = event_node::no_timer;
-  entries_.clear();
+  while (!entries_.empty()) cancel(*entries_.back().node);
 }
 
 void timer_heap::put(std::size_t index, const entry& value) noexcept {

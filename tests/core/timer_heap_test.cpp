@@ -109,3 +109,20 @@ TEST_CASE("K3 a heap agrees with a sorted list after any sequence of set, move a
     CHECK(drain(heap) == expected);
   }
 }
+
+TEST_CASE("places that are kept stay free for their owners, whoever else is set, and come back") {
+  timer_heap heap;
+  std::deque<node> keeping, others;
+  for (int i = 0; i < 50; ++i) heap.keep_place(keeping.emplace_back(i));
+  for (int i = 0; i < 50; ++i) heap.set(others.emplace_back(100 + i), i);
+  const std::size_t before = heap.places();
+  CHECK(before == 100);
+  for (int i = 0; i < 50; ++i) heap.set(keeping[static_cast<std::size_t>(i)], -i);
+  for (int i = 0; i < 25; ++i) heap.cancel(keeping[static_cast<std::size_t>(i)]);
+  CHECK(heap.places() == before);
+  for (node& each : others) heap.cancel(each);
+  CHECK(heap.places() == 50);
+  for (node& each : keeping) heap.give_up_place(each);
+  CHECK(heap.places() == 0);
+  CHECK(heap.empty());
+}

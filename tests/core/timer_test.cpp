@@ -1,5 +1,6 @@
 #include <sluice/timer.hpp>
 
+#include <sluice/testing/allocation_counter.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 
 #include <limits>
@@ -159,7 +160,24 @@ TEST_CASE("a timer may outlive its scheduler if it is not started again") {
   auto clock = std::make_unique<testing::manual_scheduler>();
   timer one(*clock, [] { FAIL("the scheduler is gone"); });
   one.start(1s);
+  timer never_started(*clock, [] { FAIL("the scheduler is gone"); });
   clock.reset();
   CHECK_FALSE(one.is_running());
   one.stop();
+}
+
+TEST_CASE("starting a timer cannot fail: each keeps its place from construction on" * doctest::skip(!testing::allocation_counter::available())) {
+  testing::manual_scheduler clock;
+  int fired = 0;
+  std::vector<std::unique_ptr<timer>> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(std::make_unique<timer>(clock, [&] { ++fired; }));
+  for (int i = 0; i < 500; ++i) many.pop_back();
+  for (int i = 0; i < 100; ++i) many.push_back(std::make_unique<timer>(clock, [&] { ++fired; }));
+  const testing::allocation_counter counter;
+  for (const auto& each : many) each->start(1s);
+  clock.advance(1s);
+  for (const auto& each : many) each->start(1s);
+  clock.advance(1s);
+  CHECK(counter.counts().allocations == 0);
+  CHECK(fired == 1200);
 }

@@ -13,6 +13,7 @@
 #include <sluice/info.hpp>
 #include <sluice/layer.hpp>
 #include <sluice/testing/allocation_counter.hpp>
+#include <sluice/testing/allocation_failure.hpp>
 #include <sluice/testing/failure_sweep.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 #include <sluice/testing/recording_protocol.hpp>
@@ -445,6 +446,41 @@ TEST_CASE("M3 whichever operation of a connection fails, both ends hear of it on
     return ends.link().struck();
   });
   CHECK(failures > 10);
+}
+
+TEST_CASE("M3 whichever allocation of a connection fails, both ends hear of its end once and nothing is left over") {
+  struct counted_end final : protocol {
+    void connection_made(transport& made) override { made_transport = &made; }
+    void data_received(const_bytes data) override {
+      bytes += data.size();
+      if (answers) made_transport->write(data);
+    }
+    void connection_lost(std::error_code) override { ++lost; }
+    transport* made_transport = nullptr;
+    std::size_t bytes = 0;
+    int lost = 0;
+    bool answers = false;
+  };
+  const std::string message = numbered(200'000);
+  std::size_t whole = 0;
+  const std::size_t failures = failure_sweep([&](std::size_t n) {
+    manual_scheduler scheduler;
+    scheduler.on_error([](const error_event&) {});
+    counted_end first, second;
+    second.answers = true;
+    const memory::connection made = memory::pair(scheduler, borrow(first), borrow(second), {.max_send = 3000, .latency = 2ms});
+    const testing::allocation_failure failure(n);
+    made.first.write(message);
+    made.first.write_eof();
+    scheduler.advance(1min);
+    CHECK(first.lost == 1);
+    CHECK(second.lost == 1);
+    CHECK(scheduler.open_transports() == 0);
+    if (first.bytes == message.size()) ++whole;
+    return failure.struck();
+  });
+  CHECK(failures > 10);
+  CHECK(whole > 0);
 }
 
 TEST_CASE("M3 a link in its steady state asks nothing of the heap" * doctest::skip(!allocation_counter::available())) {

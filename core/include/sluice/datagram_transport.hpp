@@ -81,8 +81,9 @@ struct datagrams_sent {
 /// D8).
 ///
 /// For writers of a **channel**, datagrams over a medium of your own: derive, implement the private hooks, which only move datagrams, and
-/// hand the channel to `start`. A channel never calls up (the protected functions) from inside a hook; it does so from events of its own.
-/// Each call up is one turn. `<sluice/testing/datagram_conformance.hpp>` checks one against every rule.
+/// hand the channel to `start`. A channel never calls up (the protected functions) from inside a hook; it does so from events of its own,
+/// such as a `timer`, or a `deferred_call` that the hook scheduled. Each call up is one turn.
+/// `<sluice/testing/datagram_conformance.hpp>` checks one against every rule.
 class datagram_transport : public detail::tenant, private detail::event_node {
  public:
   /// The longest datagram that is sent or received, in bytes; a longer one is EMSGSIZE in `error_received`.

@@ -119,8 +119,8 @@ class loop final : public scheduler {
   friend class stream_transport;
   struct impl;
 
-  void deferred_pending() override;
-  void deadline_changed() override;
+  void deferred_pending() noexcept override;
+  void deadline_changed() noexcept override;
   void stop_requested() override;
 
   executor_job start_job(std::shared_ptr<detail::job> work, job_lane lane);

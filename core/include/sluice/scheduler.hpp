@@ -19,6 +19,7 @@
 #include <sluice/detail/chunk.hpp>
 #include <sluice/detail/cork.hpp>
 #include <sluice/detail/event_node.hpp>
+#include <sluice/detail/local_ptr.hpp>
 #include <sluice/detail/resource.hpp>
 #include <sluice/detail/retired_protocols.hpp>
 #include <sluice/detail/slot_table.hpp>
@@ -142,10 +143,10 @@ class scheduler {
  protected:
   scheduler();
 
-  /// `call_soon` was called with nothing pending: `run_deferred` must be called soon, from outside any turn.
-  virtual void deferred_pending() = 0;
+  /// Something was deferred with nothing pending: `run_deferred` must be called soon, from outside any turn.
+  virtual void deferred_pending() noexcept = 0;
   /// The earliest deadline is another one now, or there is none: read `next_deadline`.
-  virtual void deadline_changed() = 0;
+  virtual void deadline_changed() noexcept = 0;
   /// An error arrived under `stop_and_rethrow`: return from the driver's run function soon and call `rethrow_stored`.
   virtual void stop_requested() = 0;
 
@@ -154,10 +155,10 @@ class scheduler {
   /// Fires the earliest timer if it is due at `now`; true if it did. Timers that were set by a timer at the same `now` wait for the next
   /// call of `begin_timers`.
   bool run_next_timer(time_point now);
-  void begin_timers() noexcept { timer_limit_ = timers_.next_order(); }
+  void begin_timers() noexcept { timer_limit_ = timers_->next_order(); }
   bool has_deferred() const noexcept { return first_deferred_ != nullptr; }
-  bool has_deadline() const noexcept { return !timers_.empty(); }
-  time_point next_deadline() const noexcept { return time_point(duration(timers_.earliest().deadline)); }
+  bool has_deadline() const noexcept { return !timers_->empty(); }
+  time_point next_deadline() const noexcept { return time_point(duration(timers_->earliest().deadline)); }
   void rethrow_stored();
   /// To be called first by the destructor of each driver: every open transport's protocol gets `connection_lost(errc::aborted)`, all handles
   /// are told to go, and what was open is reported as one leak (rule L14). Under `stop_and_rethrow` an error that was not thrown yet, and
@@ -172,6 +173,7 @@ class scheduler {
   friend class stream_transport;
   friend class datagram_transport;
   friend class layer;
+  friend class deferred_call;
   friend class timer;
   friend class transport_ref;
   friend class datagram_transport_ref;
@@ -193,7 +195,7 @@ class scheduler {
   void for_each_live_transport(Visit visit);
   void terminate_all(std::error_code reason) noexcept;
 
-  void defer(detail::event_node& node);
+  void defer(detail::event_node& node) noexcept;
   void forget(detail::event_node& node) noexcept;
   void set_timer(detail::event_node& node, time_point deadline);
   void cancel_timer(detail::event_node& node) noexcept;
@@ -243,12 +245,12 @@ class scheduler {
   std::unique_ptr<detail::datagram_cork> datagram_cork_;  // once there are datagrams
   scheduler_counters counters_;
   detail::slot_table_ptr slots_;
+  detail::local_ptr<detail::timer_heap> timers_;
   detail::local_ptr<const stream_options> default_options_;
   detail::event_node* first_deferred_ = nullptr;
   detail::event_node* last_deferred_ = nullptr;
   detail::event_node* running_ = nullptr;
   task* free_tasks_ = nullptr;
-  detail::timer_heap timers_;
   std::uint64_t timer_limit_ = 0;
   detail::retired_protocols* first_replaced_ = nullptr;  // protocols that die when the turn ends
   detail::retired_protocols* last_replaced_ = nullptr;

@@ -49,8 +49,8 @@ using shared_stream_options = detail::local_ptr<const stream_options>;
 ///
 /// The engine owns unsent output, flow control, corking, closing with its deadlines, half-close, protocol switches, and the boundary that
 /// no exception passes. A channel never calls up (the protected functions below) from inside a hook; it does so from events of its own: a
-/// readiness callback, or a function given to `scheduler().call_soon`. Each call up is one turn. `examples/custom_transport.cpp` is a
-/// complete channel, and `<sluice/testing/transport_conformance.hpp>` checks one against every rule.
+/// readiness callback, a `timer`, or a `deferred_call` that the hook scheduled, which cannot fail. Each call up is one turn.
+/// `examples/custom_transport.cpp` is a complete channel, and `<sluice/testing/transport_conformance.hpp>` checks one against every rule.
 class stream_transport : public transport, private detail::event_node {
  public:
   /// Hands a channel over to its scheduler, which owns it from now on, and delivers `connection_made` before returning. If that throws,

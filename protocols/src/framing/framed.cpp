@@ -8,16 +8,7 @@
 
 namespace sluice::framing {
 
-// What a posted delivery holds on to: it may run after the protocol was replaced, or after its transport is gone.
-struct framed_base::link {
-  framed_base* owner;
-  transport_ref transport;
-  bool is_posted = false;
-};
-
-framed_base::~framed_base() {
-  if (link_ != nullptr) link_->owner = nullptr;
-}
+framed_base::~framed_base() = default;
 
 void framed_base::connection_made(sluice::transport& transport) { transport_ = &transport; }
 
@@ -94,12 +85,11 @@ void framed_base::release(hold which) {
 }
 
 void framed_base::deliver_soon() {
-  if (link_ == nullptr) link_ = std::make_shared<link>(link{this, transport_ref(transport())});
-  if (std::exchange(link_->is_posted, true)) return;
-  transport().scheduler().call_soon([link = link_] {
-    link->is_posted = false;
-    if (link->owner != nullptr && link->transport) link->owner->deliver_kept();
-  });
+  if (soon_ == nullptr)
+    soon_ = std::make_unique<deferred_call>(transport().scheduler(), [this, alive = transport_ref(transport())] {
+      if (alive) deliver_kept();
+    });
+  soon_->schedule();
 }
 
 void framed_base::deliver_kept() {

@@ -45,11 +45,7 @@ bool receiver::comes_from_proxy() const {
 
 void receiver::begin() {
   lower().resume_reading();  // the pause is the upper protocol's
-  try {
-    deadline_.start(options_->timeout);
-  } catch (const std::bad_alloc&) {
-    give_up(make_error_code(std::errc::not_enough_memory), close_kind::abort);
-  }
+  deadline_.start(options_->timeout);
 }
 
 void receiver::data_received(const_bytes data) {

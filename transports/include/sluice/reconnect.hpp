@@ -132,7 +132,6 @@ class reconnector final : private detail::resource {
   void attempt_failed(std::error_code error, std::string detail);
   void connection_ended(std::error_code reason);
   void perform(reconnect_machine::action then);
-  void begin_pause() noexcept;
   void tell(kind what, std::error_code error, std::string detail);
 
   scheduler& owner_;

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
 #include <utility>
 
 #include "socket/socket.hpp"
@@ -69,11 +68,7 @@ void datagram_socket::send_later() {
 
 void datagram_socket::try_again_soon() {
   if (retry_.is_running()) return;
-  try {
-    retry_.start(patience_);
-  } catch (const std::bad_alloc&) {
-    abort();  // what is queued would wait for ever
-  }
+  retry_.start(patience_);
   patience_ = std::min(patience_ * 2, longest_patience);
 }
 

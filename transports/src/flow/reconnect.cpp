@@ -160,20 +160,11 @@ void reconnector::perform(action then) {
     case action::finish:
       if (kept_ != nullptr) kept_->drop();
       return;
-    case action::wait: begin_pause(); return;
+    case action::wait: pause_.start(machine_.pause()); return;
     case action::connect:
       pause_.stop();
       try_attempt();
       return;
-  }
-}
-
-// Without memory for a pause there is no next attempt, and the event says so.
-void reconnector::begin_pause() noexcept {
-  try {
-    pause_.start(machine_.pause());
-  } catch (const std::bad_alloc&) {
-    machine_.stop();
   }
 }
 

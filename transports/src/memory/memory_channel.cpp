@@ -22,7 +22,7 @@ bool detail::memory_wire::strikes() noexcept {
 namespace memory {
 
 channel::channel(sluice::scheduler& owner, wire_ptr wire, side end)
-    : stream_transport(owner), wire_(std::move(wire)), end_(end), arrival_(owner, [this] { reconsider(); }) {
+    : stream_transport(owner), wire_(std::move(wire)), end_(end), soon_(owner, [this] { run(); }), arrival_(owner, [this] { reconsider(); }) {
   wire_->ends[index(end_)] = this;
 }
 
@@ -35,17 +35,14 @@ void channel::leave() noexcept {
   wire_->gone[index(end_)] = true;
 }
 
-void channel::reconsider() {
-  if (posted_ || wire_->at(end_) != this) return;
+void channel::reconsider() noexcept {
+  if (soon_.is_scheduled() || wire_->at(end_) != this) return;
   if (peer_is_gone()) bounce();
   direction& input = in();
   input.settle(scheduler().now());
   const bool failing = input.failure() && !failure_told_;
   if (failing || (wants_input() && can_receive()) || (has_queued_output() && can_send())) {
-    posted_ = true;
-    scheduler().call_soon([wire = wire_, end = end_] {
-      if (channel* const there = wire->at(end)) there->run();
-    });
+    soon_.schedule();
   } else if (const time_point next = input.next_arrival(); next != time_point::max()) {
     arrival_.start_at(next);
   }
@@ -64,7 +61,6 @@ void channel::reconsider_peer() {
 
 // One read, end or failure, and one go at what is queued, in each turn of its own (rule R10).
 void channel::run() {
-  posted_ = false;
   in().settle(scheduler().now());
   if (!tell_failure()) {
     if (wants_input()) receive();
@@ -142,6 +138,7 @@ progress channel::begin_close(close_kind kind) {
 // As a socket does: with unread input the peer gets a reset instead of an end.
 progress channel::release() {
   leave();
+  soon_.cancel();
   arrival_.stop();
   const time_point now = scheduler().now();
   in().settle(now);

@@ -5,6 +5,7 @@
 #include <span>
 #include <system_error>
 
+#include <sluice/deferred_call.hpp>
 #include <sluice/detail/local_ptr.hpp>
 #include <sluice/memory.hpp>
 #include <sluice/stream_transport.hpp>
@@ -21,7 +22,7 @@ constexpr side other(side end) noexcept { return end == side::first ? side::seco
 
 }  // namespace sluice::memory
 
-// What lies between the two ends. Outlives both, for posted functions and for the test's handle.
+// What lies between the two ends. Outlives both, for the test's handle.
 struct sluice::detail::memory_wire {
   explicit memory_wire(const memory::options& settings) : sent_by{memory::direction(settings), memory::direction(settings)} {}
 
@@ -49,8 +50,8 @@ class channel final : public stream_transport {
   ~channel() override;
 
   bool can_write_eof() const override { return true; }
-  // Something may have changed for this end: posts `run` if there is anything to do now, or waits for what is on its way.
-  void reconsider();
+  // Something may have changed for this end: schedules `run` if there is anything to do now, or waits for what is on its way.
+  void reconsider() noexcept;
 
  private:
   void start_reading() override { reconsider(); }
@@ -81,9 +82,9 @@ class channel final : public stream_transport {
 
   wire_ptr wire_;
   side end_;
-  bool posted_ = false;
   bool failure_told_ = false;
   bool reset_at_release_ = false;
+  deferred_call soon_;
   timer arrival_;
 };
 

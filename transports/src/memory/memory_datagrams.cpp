@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <sluice/deferred_call.hpp>
 #include <sluice/error.hpp>
 #include <sluice/timer.hpp>
 
@@ -55,7 +56,7 @@ class datagram_direction {
 }  // namespace
 }  // namespace sluice::memory
 
-// What lies between the two ends. Outlives both, for posted functions and for the test's handle.
+// What lies between the two ends. Outlives both, for the test's handle.
 struct sluice::detail::datagram_wire {
   explicit datagram_wire(const memory::datagram_link_options& link)
       : settings(link), sent_by{memory::datagram_direction(link), memory::datagram_direction(link)} {}
@@ -80,6 +81,7 @@ class datagram_channel final : public datagram_transport {
       : datagram_transport(owner, wire->settings.transport, wire->settings.connected ? address_of(other(end)) : address()),
         wire_(std::move(wire)),
         end_(end),
+        soon_(owner, [this] { run(); }),
         arrival_(owner, [this] { reconsider(); }) {
     wire_->at(end_) = this;
   }
@@ -87,7 +89,7 @@ class datagram_channel final : public datagram_transport {
     if (wire_->at(end_) == this) wire_->at(end_) = nullptr;
   }
 
-  void reconsider();
+  void reconsider() noexcept;
   void fail_receive(std::error_code error) {
     receive_error_ = error;
     reconsider();
@@ -120,19 +122,16 @@ class datagram_channel final : public datagram_transport {
 
   wire_ptr wire_;
   side end_;
-  bool posted_ = false;
   std::error_code receive_error_;
   std::error_code failure_;
+  deferred_call soon_;
   timer arrival_;
 };
 
-void datagram_channel::reconsider() {
-  if (posted_ || wire_->at(end_) != this) return;
+void datagram_channel::reconsider() noexcept {
+  if (soon_.is_scheduled() || wire_->at(end_) != this) return;
   if (failure_ || receive_error_ || (wants_input() && can_receive()) || (has_queued_output() && can_send())) {
-    posted_ = true;
-    scheduler().call_soon([wire = wire_, end = end_] {
-      if (datagram_channel* const there = wire->at(end)) there->run();
-    });
+    soon_.schedule();
   } else if (const time_point next = in().arrival(0); next != time_point::max() && next > scheduler().now()) {
     arrival_.start_at(next);
   }
@@ -140,7 +139,6 @@ void datagram_channel::reconsider() {
 
 void datagram_channel::run() {
   const wire_ptr keep = wire_;
-  posted_ = false;
   if (failure_) failed(std::exchange(failure_, {}));
   if (receive_error_) receive_failed(std::exchange(receive_error_, {}));
   if (wants_input() && can_receive()) receive();
@@ -187,6 +185,7 @@ std::error_code datagram_channel::send_one(const outgoing_datagram& each) {
 
 progress datagram_channel::release() {
   wire_->at(end_) = nullptr;
+  soon_.cancel();
   arrival_.stop();
   in().remove(in().queue.count());
   reconsider_peer();

@@ -2,7 +2,6 @@
 
 #include <sluice/detail/time_span.hpp>
 #include <sluice/error.hpp>
-#include <sluice/transport_ref.hpp>
 
 #include <algorithm>
 #include <array>
@@ -35,6 +34,9 @@ channel::channel(sluice::scheduler& owner, std::unique_ptr<device> line, opened 
       chosen_close_timeout_(options().close_timeout),
       retry_(owner, [this] { try_again(); }),
       break_(owner, [this] { end_break(); }),
+      next_turn_(owner, [this] {
+        if (wants_input() && device_ != nullptr && !failure_) read_more();
+      }),
       received_at_(owner.now()) {
   if (makes_packets(wanted_)) {
     packet_ = std::make_unique<packet_collector>(wanted_.packet_size);
@@ -50,7 +52,7 @@ channel::channel(sluice::scheduler& owner, std::unique_ptr<device> line, opened 
 
 void channel::start_reading() {
   if (asked_.flow == flow::dtr_dsr) device_->set_lines(line_level::on, line_level::keep);
-  if (marks_ && !marks_->is_empty()) deliver_marked_later();
+  if (marks_ && !marks_->is_empty()) next_turn_.schedule();
   watch_what_is_wanted();
 }
 
@@ -101,12 +103,6 @@ void channel::deliver_marked() {
       case marked_reader::kind::event: tell_input_error({found.error, found.byte}); break;
     }
   }
-}
-
-void channel::deliver_marked_later() {
-  scheduler().call_soon([this, self = transport_ref(*this)] {
-    if (self && wants_input() && device_ != nullptr && !failure_) read_more();
-  });
 }
 
 void channel::tell_input_error(const input_error& found) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sluice/deferred_call.hpp>
 #include <sluice/serial.hpp>
 #include <sluice/stream_transport.hpp>
 #include <sluice/timer.hpp>
@@ -67,7 +68,6 @@ class channel final : public stream_transport, private device_listener {
   bool read_once(std::size_t& budget);
   bool read_marked(std::size_t& budget);
   void deliver_marked();
-  void deliver_marked_later();
   void tell_input_error(const input_error& found);
   void collect(std::size_t n);
   time_point after_last_byte(std::chrono::nanoseconds span) const noexcept;
@@ -115,6 +115,7 @@ class channel final : public stream_transport, private device_listener {
   std::chrono::milliseconds chosen_close_timeout_;  // by us: where the options have another one it is the user's
   timer retry_;                                     // while the other end holds us up by DSR
   timer break_;
+  deferred_call next_turn_;                         // for what is left in marks_
   std::function<void(std::error_code)> break_done_;
   time_point received_at_{};
   time_point packet_ends_by_{};             // however much comes

@@ -99,11 +99,7 @@ bool stream_server::accept_failed(int error) {
 void stream_server::run_short(int error) {
   if (retrying_ && is_want_of_descriptors(error))
     for (const auto& each : listeners_) turn_away(*each);
-  try {
-    if (!retry_.is_running()) retry_.start(retry_after);
-  } catch (const std::bad_alloc&) {
-    return;  // it comes here again at once, and there may be memory then
-  }
+  if (!retry_.is_running()) retry_.start(retry_after);
   hold_accepting(accept_hold::shortage);
   const bool was_reported = loop_.now() < short_until_;
   short_until_ = loop_.now() + retry_after + episode_gap;

@@ -20,7 +20,9 @@ uv_buf_t buffer_of(const_bytes bytes) noexcept {
 
 portable_channel::portable_channel(loop& owner, medium kind, descriptor socket, const address& peer, const shared_stream_options& options,
                                    const shared_tally& tally)
-    : socket_end(peer, tally, owner, options), socket_(socket.release()), kind_(kind) {}
+    : socket_end(peer, tally, owner, options), socket_(socket.release()), kind_(kind), next_turn_(owner, [this] {
+        if (has_queued_output()) ready_to_send();
+      }) {}
 
 portable_channel::~portable_channel() {
   if (!is_open_) descriptor(std::exchange(socket_, -1)).close();
@@ -101,12 +103,7 @@ void portable_channel::sent_held(int status) {
 
 // Not refused, but enough for one turn.
 void portable_channel::send_later(std::span<const const_bytes>) {
-  if (is_sending_ || std::exchange(is_asked_, true)) return;
-  scheduler().call_soon([this, self = transport_ref(*this)] {
-    if (!self) return;
-    is_asked_ = false;
-    if (has_queued_output()) ready_to_send();
-  });
+  if (!is_sending_) next_turn_.schedule();
 }
 
 // Libuv does it behind what it has to send, and when the system takes something.
@@ -130,6 +127,7 @@ progress portable_channel::begin_close(close_kind kind) {
 
 progress portable_channel::release() {
   leave_tally();
+  next_turn_.cancel();
   if (!is_open_) {
     descriptor(std::exchange(socket_, -1)).close();
     return progress::done;

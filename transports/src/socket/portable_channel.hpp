@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sluice/deferred_call.hpp>
 #include <sluice/descriptor.hpp>
 #include <sluice/loop.hpp>
 
@@ -59,8 +60,8 @@ class portable_channel : public socket_end<stream_transport> {
   bool is_open_ = false;     // libuv has the socket
   bool makes_room_ = false;  // for the next read
   bool is_sending_ = false;  // held_ is on its way
-  bool is_asked_ = false;    // to send more in the next turn
   int send_error_ = 0;       // what became of held_, for the next `send` to tell
+  deferred_call next_turn_;  // to send more
   any_stream handle_;
   uv_write_t write_;
   uv_shutdown_t shutdown_;

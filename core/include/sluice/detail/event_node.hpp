@@ -26,6 +26,7 @@ struct event_node {
   bool deferred : 1 = false;
   bool shares_turn : 1 = false;  // neighbours of this kind in one batch run in one turn
   bool retired : 1 = false;      // is called when the turn ends
+  bool keeps_place : 1 = false;  // in the timer heap, also while no timer runs
 
  protected:
   ~event_node() = default;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sluice/bytes.hpp>
+#include <sluice/deferred_call.hpp>
 #include <sluice/detail/undecoded_input.hpp>
 #include <sluice/framing/decoder.hpp>
 #include <sluice/protocol.hpp>
@@ -70,7 +71,6 @@ class framed_base : public protocol {
     by_user = 1,
     by_writing = 2
   };
-  struct link;
   template <decoder Decoder>
   friend class framed;
 
@@ -85,7 +85,7 @@ class framed_base : public protocol {
 
   sluice::transport* transport_ = nullptr;
   detail::undecoded_input input_;
-  std::shared_ptr<link> link_;  // made by the first pause
+  std::unique_ptr<deferred_call> soon_;  // made by the first pause; goes on with what was held
   state state_ = state::open;
   std::uint8_t holds_ = 0;
   bool delivering_ = false;

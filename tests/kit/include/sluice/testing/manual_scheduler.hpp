@@ -46,8 +46,8 @@ class manual_scheduler final : public scheduler {
  private:
   class budget;
 
-  void deferred_pending() override {}
-  void deadline_changed() override {}
+  void deferred_pending() noexcept override {}
+  void deadline_changed() noexcept override {}
   void stop_requested() override { stopping_ = true; }
 
   std::size_t settle(budget& steps);
