@@ -6,6 +6,7 @@
 
 #include "tls/certificate.hpp"
 #include "tls/ocsp.hpp"
+#include "tls/session_span.hpp"
 #include "tls/ssl_session.hpp"
 
 namespace sluice::tls::detail {
@@ -40,11 +41,33 @@ void note_alert(const SSL* ssl, int where, int alert) {
     ssl_session::of(ssl).note_renegotiation();
 }
 
+// The one host name of a client's extension (RFC 6066, section 3); empty if it is malformed, which OpenSSL says by itself.
+std::string_view host_name_in(const unsigned char* extension, std::size_t size) noexcept {
+  constexpr std::size_t header = 5;  // length of the list, kind of the name, length of the name
+  if (size <= header || extension[2] != TLSEXT_NAMETYPE_host_name) return {};
+  const std::size_t length = std::size_t{extension[3]} << 8 | extension[4];
+  if (length != size - header) return {};
+  return {reinterpret_cast<const char*>(extension) + header, length};
+}
+
+// OpenSSL forgets the name where a session of TLS 1.2 is resumed that was made for another one.
+int note_server_name(SSL* ssl, int* alert, void*) {
+  const unsigned char* extension = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &size) != 1) return SSL_CLIENT_HELLO_SUCCESS;
+  try {
+    ssl_session::of(ssl).set_name(std::string(host_name_in(extension, size)));
+  } catch (const std::bad_alloc&) {
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
+  }
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 int select_certificate(SSL* ssl, int* alert, void*) {
   ssl_session& mine = ssl_session::of(ssl);
-  const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  const context_set::choice* const chosen = mine.contexts().for_name(name);
+  if (mine.name().empty()) return SSL_TLSEXT_ERR_NOACK;
+  const context_set::choice* const chosen = mine.contexts().for_name(mine.name());
   if (chosen != nullptr) return SSL_set_SSL_CTX(ssl, chosen->context.get()) == nullptr ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK;
   if (mine.state().server().unknown == unknown_name::use_first) return SSL_TLSEXT_ERR_NOACK;
   mine.set_problem({errc::unknown_name, {}});
@@ -74,20 +97,22 @@ int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_
 }
 
 int staple_response(SSL* ssl, void*) {
-  const context_set::choice* const chosen = ssl_session::of(ssl).contexts().of(SSL_get_SSL_CTX(ssl));
-  if (chosen == nullptr || chosen->ocsp.empty()) return SSL_TLSEXT_ERR_NOACK;
-  auto* const copy = static_cast<unsigned char*>(OPENSSL_memdup(chosen->ocsp.data(), chosen->ocsp.size()));
+  const staple* const response = ssl_session::of(ssl).contexts().staple_of(SSL_get_certificate(ssl));
+  if (response == nullptr || !response->is_good()) return SSL_TLSEXT_ERR_NOACK;
+  auto* const copy = static_cast<unsigned char*>(OPENSSL_memdup(response->der.data(), response->der.size()));
   if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(chosen->ocsp.size()));
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response->der.size()));
   return SSL_TLSEXT_ERR_OK;
 }
 
 int check_response(SSL* ssl, void*) {
   ssl_session& mine = ssl_session::of(ssl);
   if (!mine.contexts().pins.empty() || !mine.state().client().verify_peer) return 1;
+  if (SSL_session_reused(ssl) == 1) return 1;  // the server says nothing new (RFC 8446, section 4.4.2.1)
   const ocsp_verdict verdict = look_at_stapled_response(*ssl);
   clear_errors();
-  const bool required = mine.state().client().require_ocsp;
+  const X509* const leaf = SSL_get0_peer_certificate(ssl);
+  const bool required = mine.state().client().require_ocsp || (leaf != nullptr && must_be_stapled(*leaf));
   if (verdict == ocsp_verdict::good || (verdict != ocsp_verdict::revoked && !required)) return 1;
   mine.set_problem({verdict == ocsp_verdict::revoked ? errc::revoked : errc::no_ocsp_response, {}});
   return 0;
@@ -95,16 +120,15 @@ int check_response(SSL* ssl, void*) {
 
 // 0: OpenSSL keeps its own reference.
 int keep_session(SSL* ssl, SSL_SESSION* fresh) {
-  ssl_session& mine = ssl_session::of(ssl);
-  if (mine.name().empty()) return 0;
   SSL_SESSION_up_ref(fresh);
-  ssl_session_ptr owned(fresh);
-  try {
-    mine.state().sessions.put(mine.name(), std::move(owned));
-  } catch (const std::bad_alloc&) {
-    return 0;  // then the next connection begins anew
-  }
+  ssl_session::of(ssl).keep(ssl_session_ptr(fresh));
   return 0;
+}
+
+// Only called where the server asks.
+int note_certificate_request(SSL* ssl, void*) {
+  ssl_session::of(ssl).note_certificate_request();
+  return 1;
 }
 
 // What the macros of OpenSSL do, without their casts.
@@ -125,12 +149,16 @@ void set_server_callbacks(SSL_CTX& context, bool tickets) noexcept {
   set_callback(context, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, select_certificate);
   SSL_CTX_set_alpn_select_cb(&context, select_protocol, nullptr);
   set_callback(context, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB, staple_response);
-  if (tickets) SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, use_ticket_key);
+  SSL_CTX_set_client_hello_cb(&context, note_server_name, nullptr);
+  if (!tickets) return;
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, use_ticket_key);
+  SSL_CTX_set_session_ticket_cb(&context, put_end_into_ticket, judge_ticket, nullptr);
 }
 
 void set_client_callbacks(SSL_CTX& context) noexcept {
   set_callback(context, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB, check_response);
   SSL_CTX_sess_set_new_cb(&context, keep_session);
+  SSL_CTX_set_cert_cb(&context, note_certificate_request, nullptr);
 }
 
 }  // namespace sluice::tls::detail

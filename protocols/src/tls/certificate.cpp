@@ -1,6 +1,8 @@
 #include "tls/certificate.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <cstdio>
 #include <ctime>
 
 namespace sluice::tls {
@@ -33,22 +35,8 @@ std::string text_of(const ASN1_INTEGER* number) {
   return result;
 }
 
-std::chrono::system_clock::time_point time_of(const ASN1_TIME* when) noexcept {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(when, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(timegm(&parts));
-}
-
 std::string_view bytes_of(const ASN1_STRING* text) noexcept {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)), static_cast<std::size_t>(ASN1_STRING_length(text))};
-}
-
-// A name may hold anything, and goes into messages.
-std::string printable(std::string_view text) {
-  std::string result(text);
-  std::ranges::replace_if(
-      result, [](char each) { return each <= ' ' || each > '~'; }, '?');
-  return result;
 }
 
 std::string ip_text(std::string_view bytes) {
@@ -68,6 +56,13 @@ std::string ip_text(std::string_view bytes) {
 
 }  // namespace
 
+std::string printable(std::string_view text) {
+  std::string result(text);
+  std::ranges::replace_if(
+      result, [](char each) { return each <= ' ' || each > '~'; }, '?');
+  return result;
+}
+
 std::vector<std::string> names_of(X509& one) {
   std::vector<std::string> result;
   const names_ptr all(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&one, NID_subject_alt_name, nullptr, nullptr)));
@@ -77,6 +72,11 @@ std::vector<std::string> names_of(X509& one) {
     if (name->type == GEN_IPADD) result.push_back(ip_text(bytes_of(name->d.iPAddress)));
   }
   return result;
+}
+
+std::time_t time_of(const ASN1_TIME& when) noexcept {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(&when, &parts) == 1 ? timegm(&parts) : 0;
 }
 
 bool fingerprint_of(X509& one, fingerprint& into) noexcept {
@@ -100,8 +100,8 @@ certificate describe(X509& one) {
   result.issuer = text_of(X509_get_issuer_name(&one));
   result.serial = text_of(X509_get0_serialNumber(&one));
   result.names = names_of(one);
-  result.not_before = time_of(X509_get0_notBefore(&one));
-  result.not_after = time_of(X509_get0_notAfter(&one));
+  result.not_before = std::chrono::system_clock::from_time_t(time_of(*X509_get0_notBefore(&one)));
+  result.not_after = std::chrono::system_clock::from_time_t(time_of(*X509_get0_notAfter(&one)));
   if (fingerprint digest; fingerprint_of(one, digest)) result.sha256 = hexadecimal(digest.data(), digest.size());
   unsigned char* der = nullptr;
   const int size = i2d_X509(&one, &der);
@@ -136,6 +136,21 @@ bool is_ip_address(const std::string& text) noexcept {
   ASN1_OCTET_STRING* const bytes = a2i_IPADDRESS(text.c_str());
   ASN1_OCTET_STRING_free(bytes);
   return bytes != nullptr;
+}
+
+bool is_server_name(const std::string& text) noexcept {
+  constexpr std::size_t longest_name = 253, longest_label = 63;
+  if (is_ip_address(text)) return true;
+  const auto is_of_names = [](unsigned char each) { return std::isalnum(each) != 0 || each == '-' || each == '_' || each >= 0x80; };
+  if (text.empty() || text.size() > longest_name) return false;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('.', begin), text.size());
+    if (end == begin || end - begin > longest_label) return false;
+    if (!std::all_of(text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end), is_of_names))
+      return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 }  // namespace detail

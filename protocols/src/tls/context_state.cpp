@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
-#include <filesystem>
+#include <cstring>
+#include <iterator>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <openssl/rand.h>
 
@@ -16,7 +22,8 @@ namespace {
 
 // Forward secrecy and authenticated encryption only. Those of TLS 1.3 are all of this kind.
 constexpr const char* tls1_2_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
-constexpr const char* groups = "X25519:P-256:P-384";
+constexpr const char* groups = "X25519:P-256:P-384:P-521";
+constexpr std::size_t most_of_alpn = 16 * 1024;  // bytes: with more of it a first message might not fit one record
 
 void check(bool good, const char* what) {
   if (!good) throw_setup(errc::bad_option, what);
@@ -37,6 +44,7 @@ std::string wire_form(const std::vector<std::string>& protocols) {
     wire += static_cast<char>(each.size());
     wire += each;
   }
+  check(wire.size() <= most_of_alpn, "the names of the ALPN protocols are longer than 16384 bytes together");
   return wire;
 }
 
@@ -49,11 +57,6 @@ fingerprint parse_pin(const std::string& text) {
   fingerprint made;
   for (std::size_t i = 0; i < made.size(); ++i) made[i] = static_cast<unsigned char>(std::stoi(digits.substr(2 * i, 2), nullptr, 16));
   return made;
-}
-
-bool is_given(const identity& one) noexcept { return !one.chain_file.empty() || !one.chain_pem.empty() || !one.pkcs12_file.empty(); }
-bool is_given(const trust& one) noexcept {
-  return one.system || !one.ca_files.empty() || !one.ca_dirs.empty() || !one.ca_pem.empty() || !one.pinned.empty();
 }
 
 ssl_context_ptr make_context(const common_options& options, const SSL_METHOD* method, bool keylog) {
@@ -72,7 +75,7 @@ ssl_context_ptr make_context(const common_options& options, const SSL_METHOD* me
 void use(SSL_CTX& context, const credentials& own) {
   if (SSL_CTX_use_certificate(&context, own.leaf.get()) != 1 || SSL_CTX_use_PrivateKey(&context, own.key.get()) != 1 ||
       SSL_CTX_set1_chain(&context, own.chain.get()) != 1)
-    throw_openssl(errc::bad_file, "a certificate cannot be used");
+    throw_openssl(errc::bad_file, own.name + ": the certificate cannot be used");
 }
 
 void name_authorities(SSL_CTX& context, const trust& clients) {
@@ -97,10 +100,8 @@ void ask_clients(SSL_CTX& context, const server_options& options) {
   name_authorities(context, options.client_trust);
 }
 
-context_set::choice make_choice(const server_options& options, const identity& one, const session_mark& mark, bool keylog) {
-  credentials own = load(one);
-  context_set::choice made{names_of(*own.leaf), make_context(options, TLS_server_method(), keylog), std::move(own.ocsp)};
-  use(*made.context, own);
+context_set::choice make_choice(const server_options& options, const session_mark& mark, bool keylog) {
+  context_set::choice made{{}, make_context(options, TLS_server_method(), keylog), {}};
   if (options.clients != client_auth::none) ask_clients(*made.context, options);
   SSL_CTX_set_session_id_context(made.context.get(), mark.data(), static_cast<unsigned>(mark.size()));
   SSL_CTX_set_session_cache_mode(made.context.get(), SSL_SESS_CACHE_OFF);
@@ -112,9 +113,33 @@ context_set::choice make_choice(const server_options& options, const identity& o
   return made;
 }
 
+bool have_one_kind_of_key(const credentials& a, const credentials& b) noexcept {
+  return EVP_PKEY_get_base_id(a.key.get()) == EVP_PKEY_get_base_id(b.key.get());
+}
+
+// Certificates for the same names with different kinds of keys are one choice: the client's abilities select among them.
+void add_identity(std::vector<context_set::choice>& choices, credentials own, const auto& make) {
+  std::vector<std::string> names = names_of(*own.leaf);
+  std::ranges::sort(names);
+  auto at = std::ranges::find(choices, names, &context_set::choice::names);
+  if (at == choices.end() || names.empty()) {
+    choices.push_back(make());
+    at = std::prev(choices.end());
+    at->names = std::move(names);
+  }
+  for (const credentials& other : at->own)
+    if (have_one_kind_of_key(own, other))
+      throw_setup(errc::bad_option, own.name + ": is for the same names and has the same kind of key as " + other.name + ", and would never be used");
+  use(*at->context, own);
+  at->own.push_back(std::move(own));
+}
+
 context_set::choice make_choice(const client_options& options, const std::string& alpn, bool keylog) {
   context_set::choice made{{}, make_context(options, TLS_client_method(), keylog), {}};
-  if (is_given(options.own)) use(*made.context, load(options.own));
+  if (is_given(options.own)) {
+    made.own.push_back(load(options.own));
+    use(*made.context, made.own.front());
+  }
   SSL_CTX_set_verify(made.context.get(), options.verify_peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (options.verify_peer) SSL_CTX_set_cert_store(made.context.get(), load(options.servers).release());
   SSL_CTX_set_session_cache_mode(made.context.get(),
@@ -130,15 +155,17 @@ context_set::choice make_choice(const client_options& options, const std::string
 }  // namespace
 
 const context_set::choice* context_set::for_name(std::string_view name) const noexcept {
-  for (const choice& each : choices)
-    for (const std::string& pattern : each.names)
-      if (name_matches(pattern, name)) return &each;
+  for (const bool wildcard : {false, true})
+    for (const choice& each : choices)
+      for (const std::string& pattern : each.names)
+        if (pattern.starts_with("*.") == wildcard && name_matches(pattern, name)) return &each;
   return nullptr;
 }
 
-const context_set::choice* context_set::of(const SSL_CTX* context) const noexcept {
+const staple* context_set::staple_of(const X509* leaf) const noexcept {
   for (const choice& each : choices)
-    if (each.context.get() == context) return &each;
+    for (const credentials& own : each.own)
+      if (own.leaf.get() == leaf) return &own.ocsp;
   return nullptr;
 }
 
@@ -146,6 +173,8 @@ context_state::context_state(const server_options& options) : tickets(options.ti
   check(!options.identities.empty(), "a server needs an identity: a certificate and its private key");
   check(options.clients == client_auth::none || is_given(options.client_trust),
         "a server that asks for client certificates needs authorities to verify them by");
+  check(options.clients != client_auth::none || !is_given(options.client_trust),
+        "whom to believe among clients is said, and no client is asked for a certificate; request or require them");
   check(options.ticket_key_lifetime.count() > 0, "ticket_key_lifetime must be above 0");
   check_common();
   current_ = load_all();
@@ -153,6 +182,8 @@ context_state::context_state(const server_options& options) : tickets(options.ti
 
 context_state::context_state(const client_options& options) : tickets(std::chrono::hours(1)), client_(options) {
   check(options.verify_peer || !options.require_ocsp, "require_ocsp means nothing without verify_peer");
+  check(options.verify_peer || options.servers.pinned.empty(), "certificates are pinned, and verify_peer is off, which would not look at them");
+  check(options.servers.pinned.empty() || !options.require_ocsp, "require_ocsp means nothing for a pinned certificate, which needs no authority");
   check_common();
   current_ = load_all();
 }
@@ -171,21 +202,16 @@ void context_state::open_keylog() {
   const char* const named = std::getenv("SSLKEYLOGFILE");
   if (path.empty() && common().keylog_from_environment && named != nullptr) path = named;
   if (path.empty()) return;
-  const bool is_new = !std::filesystem::exists(path);
-  keylog_.open(path, std::ios::app);
-  if (!keylog_) throw_setup(errc::bad_file, path + ": secrets cannot be written there");
-  std::error_code ignored;  // somebody else's file keeps its mode
-  if (is_new) std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
+  constexpr mode_t for_nobody_else = S_IRUSR | S_IWUSR;  // if it is new
+  keylog_ = descriptor(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_CLOEXEC, for_nobody_else));
+  if (!keylog_) throw_setup(errc::bad_file, path + ": secrets cannot be written there: " + std::generic_category().message(errno));
 }
 
+// One call for each line, so that lines of several connections and processes do not mix. A log that is full must not end connections.
 void context_state::write_keylog(const char* line) noexcept {
-  if (!keylog_.is_open()) return;
-  try {
-    const std::lock_guard lock(keylog_guard_);
-    keylog_ << line << '\n' << std::flush;
-  } catch (...) {
-    keylog_.clear();  // a log that is full must not end connections
-  }
+  char end[] = "\n";
+  const iovec parts[] = {{const_cast<char*>(line), std::strlen(line)}, {end, 1}};
+  [[maybe_unused]] const ssize_t written = ::writev(keylog_.get(), parts, 2);
 }
 
 std::shared_ptr<const context_set> context_state::load_all() const {
@@ -193,7 +219,8 @@ std::shared_ptr<const context_set> context_state::load_all() const {
   auto made = std::make_shared<context_set>();
   if (server_) {
     const session_mark mark = mark_of_sessions(server_->clients);
-    for (const identity& each : server_->identities) made->choices.push_back(make_choice(*server_, each, mark, keylog_.is_open()));
+    for (const identity& each : server_->identities)
+      add_identity(made->choices, load(each), [&] { return make_choice(*server_, mark, keylog_.is_open()); });
   } else {
     made->choices.push_back(make_choice(*client_, alpn_, keylog_.is_open()));
   }
@@ -210,7 +237,6 @@ void context_state::reload() {
   std::shared_ptr<const context_set> fresh = load_all();
   const std::lock_guard lock(guard_);
   current_.swap(fresh);
-  sessions.clear();  // they were verified by other rules
 }
 
 }  // namespace sluice::tls::detail

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -10,9 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include <sluice/descriptor.hpp>
 #include <sluice/tls/context.hpp>
 
 #include "tls/certificate.hpp"
+#include "tls/credentials.hpp"
 #include "tls/openssl.hpp"
 #include "tls/session_cache.hpp"
 #include "tls/ticket_keys.hpp"
@@ -24,14 +25,16 @@ struct context_set {
   struct choice {
     std::vector<std::string> names;
     ssl_context_ptr context;
-    std::string ocsp;
+    std::vector<credentials> own;  // of different kinds of keys, for these names
   };
   std::vector<choice> choices;  // never empty; a client has one
   std::vector<fingerprint> pins;
+  mutable session_cache sessions;  // of servers that were verified by this trust
 
   // Null if no certificate has the name.
   const choice* for_name(std::string_view name) const noexcept;
-  const choice* of(const SSL_CTX* context) const noexcept;
+  // Null if `leaf` is none of the certificates here.
+  const staple* staple_of(const X509* leaf) const noexcept;
 };
 
 // What all copies of a `context` are: settings, what was loaded, tickets, sessions and counters. Any thread.
@@ -53,7 +56,6 @@ class context_state {
   void write_keylog(const char* line) noexcept;
 
   ticket_keys tickets;
-  session_cache sessions;
   std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> done{0};
   std::atomic<std::uint64_t> failed{0};
@@ -69,8 +71,7 @@ class context_state {
   std::string alpn_;
   mutable std::mutex guard_;
   std::shared_ptr<const context_set> current_;
-  std::mutex keylog_guard_;
-  std::ofstream keylog_;
+  descriptor keylog_;
 };
 
 }  // namespace sluice::tls::detail

@@ -1,10 +1,16 @@
 #include "tls/credentials.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sluice/descriptor.hpp>
 
 #include "tls/problem.hpp"
 
@@ -69,6 +75,7 @@ credentials load_pem(const identity& from) {
   const source chain = source_of(from.chain_file, from.chain_pem, "the certificate in memory");
   const bool apart = !from.key_file.empty() || !from.key_pem.empty();
   credentials made;
+  made.name = chain.name;
   made.chain = read_certificates(chain);
   made.leaf.reset(sk_X509_shift(made.chain.get()));
   made.key = read_key(apart ? source_of(from.key_file, from.key_pem, "the private key in memory") : chain, from.password);
@@ -83,6 +90,8 @@ credentials load_pkcs12(const identity& from) {
   const bio_ptr in = over(text);
   const pkcs12_ptr file(d2i_PKCS12_bio(in.get(), nullptr));
   if (file == nullptr) throw_openssl(errc::bad_file, from.pkcs12_file + ": is no PKCS#12 file");
+  if (PKCS12_mac_present(file.get()) != 1)
+    throw_setup(errc::bad_file, from.pkcs12_file + ": has no checksum (MAC), so that nobody can tell whether it was changed");
   if (PKCS12_verify_mac(file.get(), from.password.c_str(), -1) != 1)
     throw_openssl(errc::bad_password, from.pkcs12_file + ": the password is missing or wrong");
   EVP_PKEY* key = nullptr;
@@ -90,7 +99,7 @@ credentials load_pkcs12(const identity& from) {
   STACK_OF(X509)* chain = nullptr;
   if (PKCS12_parse(file.get(), from.password.c_str(), &key, &leaf, &chain) != 1)
     throw_openssl(errc::bad_file, from.pkcs12_file + ": cannot be taken apart");
-  credentials made{certificate_ptr(leaf), certificates_ptr(chain), key_ptr(key), {}};
+  credentials made{certificate_ptr(leaf), certificates_ptr(chain), key_ptr(key), {}, from.pkcs12_file};
   if (key == nullptr || leaf == nullptr) throw_setup(errc::bad_file, from.pkcs12_file + ": holds no certificate with its private key");
   return made;
 }
@@ -110,32 +119,60 @@ void add_directory(X509_STORE& store, const std::string& path) {
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  std::error_code error;
-  const std::uintmax_t size = std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
-  if (size > most_bytes) throw_setup(errc::bad_file, path + ": is larger than " + std::to_string(most_bytes) + " bytes");
-  std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in.good() && !in.eof()) throw_setup(errc::bad_file, path + ": cannot be read: " + std::generic_category().message(errno));
-  if (text.empty()) throw_setup(errc::bad_file, path + ": is empty or cannot be read");
+  const auto refuse = [&path](const std::string& why) { throw_setup(errc::bad_file, path + ": " + why); };
+  const auto refuse_by_system = [&refuse] { refuse("cannot be read: " + std::generic_category().message(errno)); };
+  const descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat found {};
+  if (!file || ::fstat(file.get(), &found) != 0) refuse_by_system();
+  if (!S_ISREG(found.st_mode)) refuse(S_ISDIR(found.st_mode) ? "is a directory; expected a file" : "is no regular file");
+  std::string text;
+  for (;;) {
+    char part[16 * 1024];
+    const ssize_t n = ::read(file.get(), part, sizeof part);
+    if (n < 0) refuse_by_system();
+    if (n == 0) break;
+    text.append(part, static_cast<std::size_t>(n));
+    if (text.size() > most_bytes) refuse("is larger than " + std::to_string(most_bytes) + " bytes");
+  }
+  if (text.empty()) refuse("is empty");
   return text;
 }
 
 credentials load(const identity& from) {
+  const auto needs = [](bool good, const char* what) {
+    if (!good) throw_setup(errc::bad_option, std::string("an identity ") + what);
+  };
   const bool pem = !from.chain_file.empty() || !from.chain_pem.empty();
-  if (pem == !from.pkcs12_file.empty()) throw_setup(errc::bad_option, "an identity needs either a certificate chain or a PKCS#12 file");
+  needs(pem || !from.pkcs12_file.empty(), "needs a certificate chain or a PKCS#12 file");
+  needs(!pem || from.pkcs12_file.empty(), "has a certificate chain and a PKCS#12 file; expected one of them");
+  needs(from.chain_file.empty() || from.chain_pem.empty(), "has a certificate chain in a file and one in memory; expected one of them");
+  needs(from.key_file.empty() || from.key_pem.empty(), "has a private key in a file and one in memory; expected one of them");
+  needs(pem || (from.key_file.empty() && from.key_pem.empty()), "has a PKCS#12 file, which holds its private key, and another one");
   credentials made = pem ? load_pem(from) : load_pkcs12(from);
-  if (!from.ocsp_file.empty()) made.ocsp = read_file(from.ocsp_file);
+  if (from.ocsp_file.empty()) return made;
+  if (auto response = read_staple(read_file(from.ocsp_file), *made.leaf))
+    made.ocsp = std::move(*response);
+  else
+    throw_setup(errc::bad_file, from.ocsp_file + ": holds no OCSP response for the certificate of " + made.name + "; expected one in DER");
   return made;
+}
+
+bool is_given(const identity& one) noexcept {
+  return !one.chain_file.empty() || !one.chain_pem.empty() || !one.key_file.empty() || !one.key_pem.empty() || !one.pkcs12_file.empty() ||
+         !one.ocsp_file.empty();
+}
+
+bool is_given(const trust& one) noexcept {
+  return one.system || !one.ca_files.empty() || !one.ca_dirs.empty() || !one.ca_pem.empty() || !one.pinned.empty();
 }
 
 store_ptr load(const trust& from) {
   store_ptr store(X509_STORE_new());
   if (store == nullptr) throw std::bad_alloc();
-  const bool named = !from.ca_files.empty() || !from.ca_dirs.empty() || !from.ca_pem.empty() || !from.pinned.empty();
   for (const std::string& each : from.ca_files) add_to(*store, {read_file(each), each});
   for (const std::string& each : from.ca_dirs) add_directory(*store, each);
   if (!from.ca_pem.empty()) add_to(*store, {from.ca_pem, "the authorities in memory"});
-  if ((from.system || !named) && X509_STORE_set_default_paths(store.get()) != 1) throw_openssl(errc::bad_file, "the system's trust store");
+  if ((from.system || !is_given(from)) && X509_STORE_set_default_paths(store.get()) != 1) throw_openssl(errc::bad_file, "the system's trust store");
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);  // a certificate that is trusted needs nobody to vouch for it
   return store;
 }

@@ -5,7 +5,6 @@
 
 #include <sluice/error.hpp>
 #include <sluice/loop.hpp>
-#include <sluice/transport_ref.hpp>
 
 #include "tls/context_state.hpp"
 #include "tls/plaintext_cursor.hpp"
@@ -30,11 +29,20 @@ constexpr std::size_t most_unread_answers = 16 * 1024;  // bytes
 constexpr std::size_t largest_hello = 16 * 1024 + 5;    // of a client that has to wait: one record
 
 // There is something to verify by, or nothing is verified.
-std::error_code what_is_missing(const detail::context_state* state, const std::string& name) noexcept {
-  if (state == nullptr) return errc::bad_option;
+problem what_is_wrong(const detail::context_state* state, const std::string& name) {
+  if (state == nullptr) return {errc::bad_option, "the layer was given an empty context"};
   if (state->is_server()) return {};
   const bool pinned = !state->client().servers.pinned.empty();
-  return state->client().verify_peer && !pinned && name.empty() ? errc::name_required : std::error_code();
+  if (name.empty()) return {state->client().verify_peer && !pinned ? errc::name_required : std::error_code(), {}};
+  if (detail::is_server_name(name.ends_with('.') ? name.substr(0, name.size() - 1) : name)) return {};
+  return {errc::bad_option, "server_name \"" + detail::printable(name) + "\" is no host name and no IP address"};
+}
+
+// A method and a space, as at the beginning of a request, or an answer.
+bool is_http(const_bytes data) noexcept {
+  const std::string_view text = as_text(data.first(std::min<std::size_t>(data.size(), 16)));
+  const std::size_t method = std::min(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), text.size());
+  return text.starts_with("HTTP/") || (method >= 3 && text.substr(method).starts_with(" /")) || text.starts_with("PRI * HTTP/2");
 }
 
 }  // namespace
@@ -62,17 +70,17 @@ bool layer::can_write_eof() const {
 
 void layer::connection_made(transport& below) {
   attach(below);
-  if (const std::error_code error = begin()) {
-    fail_with({error, {}});
+  if (const problem wrong = begin(); wrong.code) {
+    fail_with(wrong);
     return;
   }
   if (context_.is_server()) return;
   record_io io(workshop_, below);
-  shake(io);
+  shake(io, {});
 }
 
-std::error_code layer::begin() {
-  if (const std::error_code missing = what_is_missing(context_.state_.get(), options_->server_name)) return missing;
+problem layer::begin() try {
+  if (problem wrong = what_is_wrong(context_.state_.get(), options_->server_name); wrong.code) return wrong;
   ++context_.state_->begun;
   counted_ = true;
   received_before_ = lower().counters().bytes_received;
@@ -80,15 +88,13 @@ std::error_code layer::begin() {
   lower().resume_reading();  // the handshake needs it; the pause is the upper protocol's (rule T11)
   if (!context_.is_server()) {
     session_ = detail::ssl_session::make(context_.state_, workshop_, options_->server_name);
-    if (session_ == nullptr) return make_error_code(std::errc::not_enough_memory);
+    if (session_ == nullptr) return {make_error_code(std::errc::not_enough_memory), {}};
   }
   small_left_ = static_cast<std::uint32_t>(context_.state_->common().small_records_first);
-  try {
-    deadline_.start(context_.state_->common().handshake_timeout);
-  } catch (const std::bad_alloc&) {
-    return make_error_code(std::errc::not_enough_memory);
-  }
+  deadline_.start(context_.state_->common().handshake_timeout);
   return {};
+} catch (const std::bad_alloc&) {
+  return {make_error_code(std::errc::not_enough_memory), {}};
 }
 
 // More came since this layer was put in than the transport below has received since: some of it was there before.
@@ -114,7 +120,7 @@ void layer::advance_handshake(const_bytes data) {
   if (!is_let_in(data) || shake_apart(data)) return;
   note_activity();
   record_io io(workshop_, lower(), data);
-  shake(io);
+  shake(io, data);
   if (machine_.listens() && machine_.current() != layer_machine::state::handshaking) decrypt(io);
 }
 
@@ -126,7 +132,7 @@ bool layer::is_let_in(const_bytes data) {
       is_inside_ = workshop_.gate().enter(*context_.state_, *this);
       if (!is_inside_) {
         slow_ = std::make_unique<detail::slow_handshake>();
-        slow_->waits = true;
+        slow_->turn.emplace(scheduler(), [this] { come_in(); });
         slow_->first_bytes = as_text(data.first(std::min(data.size(), largest_hello)));
         lower().pause_reading();
         if (data.size() > largest_hello) fail_with({errc::protocol_violation, {}});
@@ -150,24 +156,18 @@ void layer::come_in() {
 }
 
 void layer::leave_gate() noexcept {
-  if (slow_ != nullptr && slow_->waits) workshop_.gate().give_up(*context_.state_, *this);
+  if (slow_ != nullptr && slow_->turn && !is_inside_) workshop_.gate().give_up(*context_.state_, *this);
   if (!std::exchange(is_inside_, false)) return;
-  while (layer* const next = workshop_.gate().leave(*context_.state_)) try {
-      next->is_inside_ = true;
-      next->slow_->waits = false;
-      scheduler().call_soon([next, alive = transport_ref(*next)] {
-        if (alive) next->come_in();
-      });
-      return;
-    } catch (const std::bad_alloc&) {
-      next->is_inside_ = false;  // its deadline ends it
-    }
+  if (layer* const next = workshop_.gate().leave(*context_.state_)) {
+    next->is_inside_ = true;
+    next->slow_->turn->schedule();
+  }
 }
 
-void layer::shake(record_io& io) {
+void layer::shake(record_io& io, const_bytes data) {
   const outcome result = session_->handshake(io);
   io.flush();
-  judge_handshake(result);
+  judge_handshake(result, data);
 }
 
 // On a thread of the executor. Nothing is read meanwhile. False: it has to be done here.
@@ -179,6 +179,7 @@ bool layer::shake_apart(const_bytes data) {
     auto slow = std::make_unique<detail::slow_handshake>();
     auto step = std::make_shared<detail::handshake_step>();
     step->input = as_text(data);
+    step->first_bytes = step->input.substr(0, 16);
     step->session = std::move(session_);
     slow->step = step;
     slow_ = std::move(slow);
@@ -200,18 +201,23 @@ void layer::step_done() {
   if (machine_.current() != layer_machine::state::handshaking) return;
   if (!step->output.empty()) lower().write(as_bytes(step->output));
   lower().resume_reading();
-  judge_handshake(step->result);
+  judge_handshake(step->result, as_bytes(step->first_bytes));
   if (step->input.empty() || !machine_.listens() || machine_.current() == layer_machine::state::handshaking) return;
   record_io io(workshop_, lower(), as_bytes(step->input));
   decrypt(io);
 }
 
-void layer::judge_handshake(outcome result) {
+// `data` is what was read last.
+void layer::judge_handshake(outcome result, const_bytes data) {
   switch (result) {
     case outcome::done: finish_handshake(); return;
     case outcome::wants_input: return;
-    case outcome::peer_closed:
-    case outcome::failed: fail_with(session_->take_problem()); return;
+    case outcome::peer_closed: fail_with({errc::handshake_cut, {}}); return;
+    case outcome::failed: {
+      const problem found = session_->take_problem();
+      fail_with(found.code == errc::not_tls && is_http(data) ? problem{errc::plain_http, {}} : found);
+      return;
+    }
   }
 }
 
@@ -379,12 +385,7 @@ void layer::answer_goodbye() {
 
 // Reading goes on below, whoever has paused it above (rule T9).
 void layer::wait_for_goodbye() {
-  try {
-    deadline_.start(context_.state_->common().shutdown_timeout);
-  } catch (const std::bad_alloc&) {
-    lower().close();
-    return;
-  }
+  deadline_.start(context_.state_->common().shutdown_timeout);
   lower().resume_reading();
 }
 

@@ -1,5 +1,7 @@
 #include "tls/problem.hpp"
 
+#include <algorithm>
+
 #include <sluice/error.hpp>
 
 #include "tls/certificate.hpp"
@@ -85,8 +87,10 @@ errc code_of_verification(int error) noexcept {
 }
 
 std::string joined(const std::vector<std::string>& names) {
+  constexpr std::size_t most_named = 8;
   std::string text;
-  for (const std::string& each : names) text += (text.empty() ? "" : ", ") + each;
+  for (std::size_t i = 0; i < std::min(names.size(), most_named); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > most_named) text += " and " + std::to_string(names.size() - most_named) + " more";
   return text.empty() ? "no name at all" : text;
 }
 

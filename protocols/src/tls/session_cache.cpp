@@ -1,31 +1,36 @@
 #include "tls/session_cache.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::tls::detail {
+namespace {
 
-ssl_session_ptr session_cache::take(const std::string& name) noexcept {
-  const std::lock_guard lock(guard_);
-  const auto found = std::ranges::find(sessions_, name, [](const auto& each) -> const std::string& { return each.first; });
-  if (found == sessions_.end()) return nullptr;
-  if (SSL_SESSION_get_protocol_version(found->second.get()) < TLS1_3_VERSION) {  // good for many times
-    SSL_SESSION_up_ref(found->second.get());
-    return ssl_session_ptr(found->second.get());
-  }
-  ssl_session_ptr session = std::move(found->second);
-  sessions_.erase(found);
-  return session;
+bool is_good(const kept_session& kept, std::time_t now) noexcept {
+  const SSL_SESSION& session = *kept.session;
+  return now < kept.until && now < SSL_SESSION_get_time(&session) + SSL_SESSION_get_timeout(&session);
 }
 
-void session_cache::put(const std::string& name, ssl_session_ptr session) {
+}  // namespace
+
+kept_session session_cache::take(const std::string& name) noexcept {
+  const std::time_t now = std::time(nullptr);
   const std::lock_guard lock(guard_);
-  sessions_.emplace_front(name, std::move(session));
-  if (sessions_.size() > most_sessions) sessions_.pop_back();
+  std::erase_if(entries_, [&](const entry& each) { return each.name == name && !is_good(each.kept, now); });
+  const auto found = std::ranges::find(entries_, name, &entry::name);
+  if (found == entries_.end()) return {};
+  kept_session taken = std::move(found->kept);
+  entries_.erase(found);
+  return taken;
 }
 
-void session_cache::clear() noexcept {
+void session_cache::put(const std::string& name, kept_session kept) {
   const std::lock_guard lock(guard_);
-  sessions_.clear();
+  entries_.push_front({name, std::move(kept)});
+  std::size_t of_this_name = 0;
+  const auto is_one_too_many = [&](const entry& each) { return each.name == name && ++of_this_name > most_of_one_name; };
+  if (const auto last = std::ranges::find_if(entries_, is_one_too_many); last != entries_.end()) entries_.erase(last);
+  if (entries_.size() > most_sessions) entries_.pop_back();
 }
 
 }  // namespace sluice::tls::detail

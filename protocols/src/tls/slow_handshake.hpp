@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <sluice/deferred_call.hpp>
 #include <sluice/executor.hpp>
 
 #include "tls/ssl_session.hpp"
@@ -18,7 +20,8 @@ namespace sluice::tls::detail {
 // A handshake's step on a thread of the executor. It owns the session meanwhile, so that the layer may go.
 struct handshake_step {
   std::unique_ptr<ssl_session> session;
-  std::string input;
+  std::string input;        // what is left of it came behind the handshake
+  std::string first_bytes;  // of `input`
   std::string output;
   outcome result = outcome::wants_input;
 
@@ -32,10 +35,10 @@ struct slow_handshake {
   slow_handshake& operator=(const slow_handshake&) = delete;
   ~slow_handshake() { job.abandon(); }
 
-  std::string first_bytes;  // of one that waits for its turn
+  std::string first_bytes;            // of one that waits for its turn
+  std::optional<deferred_call> turn;  // of such a one, scheduled when it has come
   std::shared_ptr<handshake_step> step;
   executor_job job;
-  bool waits = false;
 };
 
 // Lets in as many handshakes of each context as may be under way, in the order in which they came. For one scheduler.

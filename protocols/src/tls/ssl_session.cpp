@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "tls/certificate.hpp"
+#include "tls/session_span.hpp"
 
 namespace sluice::tls::detail {
 
 ssl_session::ssl_session(std::shared_ptr<context_state> state, std::string name)
-    : state_(std::move(state)), contexts_(state_->current()), name_(std::move(name)) {}
+    : state_(std::move(state)), contexts_(state_->current()), name_(std::move(name)) {
+  if (name_.ends_with('.')) name_.pop_back();  // it says that the name is complete, and is no part of it (RFC 6066, section 3)
+}
 
 std::unique_ptr<ssl_session> ssl_session::make(std::shared_ptr<context_state> state, workshop& shop, const std::string& name) noexcept {
   clear_errors();
@@ -43,14 +46,29 @@ bool ssl_session::set_up_client() noexcept {
         numeric ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name_.c_str()) : SSL_set1_host(ssl_.get(), name_.c_str());
     if (set != 1) return false;
   }
-  if (const ssl_session_ptr earlier = state_->sessions.take(name_); earlier != nullptr) SSL_set_session(ssl_.get(), earlier.get());
+  if (!state_->client().resume) return true;
+  const kept_session earlier = contexts_->sessions.take(name_);
+  if (earlier.session == nullptr || SSL_set_session(ssl_.get(), earlier.session.get()) != 1) return true;
+  sessions_end_ = earlier.until;
   return true;
+}
+
+void ssl_session::keep(ssl_session_ptr fresh) noexcept {
+  if (name_.empty()) return;
+  try {
+    contexts_->sessions.put(name_, {std::move(fresh), was_resumed() ? sessions_end_ : end_of_sessions(*ssl_)});
+  } catch (const std::bad_alloc&) {
+    return;  // then the next connection begins anew
+  }
 }
 
 outcome ssl_session::handshake(record_io& io) noexcept {
   clear_errors();
   const record_scope scope(io);
-  return judge(SSL_do_handshake(ssl_.get()));
+  const outcome result = judge(SSL_do_handshake(ssl_.get()));
+  // A session of TLS 1.2 is good for the next time, too, now that it has shown to be good.
+  if (result == outcome::done && !state_->is_server() && was_resumed() && !is_tls1_3()) keep(ssl_session_ptr(SSL_get1_session(ssl_.get())));
+  return result;
 }
 
 void ssl_session::use(workshop& shop) noexcept {
@@ -116,8 +134,15 @@ outcome ssl_session::judge(int result) noexcept {
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_WANT_READ: return outcome::wants_input;
     case SSL_ERROR_ZERO_RETURN: return outcome::peer_closed;
-    default: set_problem(take_openssl_problem()); return outcome::failed;
+    default: explain_failure(); return outcome::failed;
   }
+}
+
+// TLS 1.2 has no alert for a certificate that is missing.
+void ssl_session::explain_failure() noexcept {
+  problem found = take_openssl_problem();
+  if (was_asked_ && SSL_get_certificate(ssl_.get()) == nullptr && found.code == errc::no_common_cipher) found = {errc::refused_our_certificate, {}};
+  set_problem(std::move(found));
 }
 
 problem ssl_session::take_problem() noexcept {
@@ -134,7 +159,7 @@ session ssl_session::describe() const {
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl, &alpn, &size);
   if (alpn != nullptr) result.alpn.assign(reinterpret_cast<const char*>(alpn), size);
-  if (const char* const asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) result.server_name = asked;
+  if (!is_ip_address(name_)) result.server_name = name_;
   result.resumed = was_resumed();
   X509* const leaf = SSL_get0_peer_certificate(ssl);
   if (leaf == nullptr) return result;

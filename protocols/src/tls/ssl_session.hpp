@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -62,7 +63,12 @@ class ssl_session {
   static ssl_session& of(const SSL* ssl) noexcept { return *static_cast<ssl_session*>(SSL_get_ex_data(ssl, 0)); }
   context_state& state() const noexcept { return *state_; }
   const context_set& contexts() const noexcept { return *contexts_; }
+  // Whom a client wants to talk to, by what a certificate can be for; of a server, what the client asked for.
   const std::string& name() const noexcept { return name_; }
+  void set_name(std::string asked) noexcept { name_ = std::move(asked); }
+  // To come back with.
+  void keep(ssl_session_ptr fresh) noexcept;
+  void note_certificate_request() noexcept { was_asked_ = true; }
   void set_problem(problem what) noexcept {
     if (!problem_.code) problem_ = std::move(what);
   }
@@ -72,13 +78,16 @@ class ssl_session {
   bool set_up(workshop& shop) noexcept;
   bool set_up_client() noexcept;
   outcome judge(int result) noexcept;
+  void explain_failure() noexcept;
 
   std::shared_ptr<context_state> state_;
   std::shared_ptr<const context_set> contexts_;
   std::string name_;
   ssl_ptr ssl_;
   problem problem_;
+  std::time_t sessions_end_ = 0;  // of a client that came back: when that ends
   bool renegotiation_ = false;
+  bool was_asked_ = false;  // for a certificate
 };
 
 }  // namespace sluice::tls::detail

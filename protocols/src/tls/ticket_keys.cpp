@@ -19,7 +19,9 @@ void ticket_keys::rotate() noexcept {
   if (current_.usable) renew();
 }
 
-bool ticket_keys::is_old(const key& one) const noexcept { return std::chrono::steady_clock::now() - one.made > lifetime_; }
+bool ticket_keys::is_old(const key& one) const noexcept {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - one.made) >= lifetime_;
+}
 
 bool ticket_keys::renew() noexcept {
   key fresh;

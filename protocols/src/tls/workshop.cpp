@@ -72,11 +72,7 @@ BIO* workshop::share_bio() noexcept {
 }
 
 void workshop::list(layer& busy) noexcept {
-  try {
-    if (!sweep_.is_running()) sweep_.start(sweep_period);
-  } catch (const std::bad_alloc&) {
-    return;  // the next event tries again
-  }
+  if (!sweep_.is_running()) sweep_.start(sweep_period);
   busy.listed_ = true;
   busy.previous_active_ = nullptr;
   busy.next_active_ = first_active_;

@@ -23,7 +23,9 @@ using key_ptr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using x509_ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 using bio_ptr = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
-key_ptr new_key() { return {EVP_EC_gen("P-256"), EVP_PKEY_free}; }
+key_ptr new_key(const request& wanted = {}) {
+  return {wanted.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free};
+}
 bio_ptr memory() { return {BIO_new(BIO_s_mem()), BIO_free}; }
 bio_ptr memory(const std::string& text) { return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free}; }
 
@@ -79,6 +81,7 @@ made finish(x509_ptr one, const request& wanted, EVP_PKEY* key, X509* issuer, EV
   X509_set_issuer_name(one.get(), X509_get_subject_name(issuer));
   if (!wanted.names.empty()) extend(one.get(), issuer, NID_subject_alt_name, alternative_names(wanted));
   extend(one.get(), issuer, NID_ext_key_usage, wanted.for_clients ? "clientAuth" : "serverAuth");
+  if (wanted.must_staple) extend(one.get(), issuer, NID_tlsfeature, "status_request");
   require(X509_sign(one.get(), issuer_key, EVP_sha256()) > 0);
   return {pem_of(one.get()), pem_of(key)};
 }
@@ -90,8 +93,8 @@ struct authority::parts {
   x509_ptr certificate{nullptr, X509_free};
 };
 
-authority::authority(const std::string& name) : parts_(std::make_unique<parts>()) {
-  x509_ptr one = blank({.subject = name}, parts_->key.get());
+authority::authority(const std::string& name, long ends) : parts_(std::make_unique<parts>()) {
+  x509_ptr one = blank({.subject = name, .ends = ends}, parts_->key.get());
   X509_set_issuer_name(one.get(), X509_get_subject_name(one.get()));
   extend(one.get(), one.get(), NID_basic_constraints, "critical,CA:TRUE");
   extend(one.get(), one.get(), NID_subject_key_identifier, "hash");
@@ -103,12 +106,12 @@ authority::authority(const std::string& name) : parts_(std::make_unique<parts>()
 authority::~authority() = default;
 
 made authority::issue(const request& wanted) {
-  const key_ptr key = new_key();
+  const key_ptr key = new_key(wanted);
   return finish(blank(wanted, key.get()), wanted, key.get(), parts_->certificate.get(), parts_->key.get());
 }
 
 made self_signed(const request& wanted) {
-  const key_ptr key = new_key();
+  const key_ptr key = new_key(wanted);
   x509_ptr one = blank(wanted, key.get());
   X509* const issuer = one.get();
   return finish(std::move(one), wanted, key.get(), issuer, key.get());

@@ -13,6 +13,8 @@ struct request {
   long begins = -3600;                             // seconds from now
   long ends = 86400;
   bool for_clients = false;  // may stand for a client, not for a server
+  bool rsa = false;          // the kind of its key, which is P-256 otherwise
+  bool must_staple = false;  // says that a server has to staple a response of OCSP
 };
 
 struct made {
@@ -29,7 +31,7 @@ std::string pkcs12(const made& one, const std::string& password);
 
 class authority {
  public:
-  explicit authority(const std::string& name);
+  explicit authority(const std::string& name, long ends = 86400);  // seconds from now
   ~authority();
 
   const std::string& certificate() const noexcept { return certificate_; }

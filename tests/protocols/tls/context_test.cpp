@@ -3,8 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
+
+#include <openssl/ssl.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sluice/error.hpp>
 
@@ -94,6 +102,21 @@ TEST_CASE("T15 a client that verifies has to say whom it wants") {
          }).code);
 }
 
+TEST_CASE("T15 a server's name is one that a certificate can be for, and a dot at its end is no part of it") {
+  const auto asked_for = [](const std::string& name) { return ask([&](tls_pair& pair) { pair.client_connection.server_name = name; }); };
+  CHECK(!asked_for("localhost.").code);
+  CHECK(!asked_for("LOCALHOST").code);
+  for (const std::string& name : {std::string("localhost\0.example", 18), std::string(".localhost"), std::string("a..b"), std::string("localhost.."),
+                                  std::string(254, 'a'), std::string(64, 'a') + ".test", std::string("local host"), std::string("."),
+                                  std::string("fe80::1%lo"), std::string("[::1]"), std::string("localhost:443")}) {
+    CAPTURE(name);
+    const verdict heard = asked_for(name);
+    CHECK(heard.code == tls::errc::bad_option);
+    CHECK(says(heard, "is no host name and no IP address"));
+  }
+  CHECK(asked_for(std::string(63, 'a') + "._under-score.test").code == tls::errc::name_mismatch);
+}
+
 TEST_CASE("T15 a pinned certificate is trusted for itself, and no other") {
   const auto pinned = [](bool right) {
     return ask([&](tls_pair& pair) {
@@ -136,13 +159,48 @@ TEST_CASE("T15 a revoked certificate is refused by its stapled response, and a r
   CHECK(stapled(false, true, -7200, -3600) == tls::errc::no_ocsp_response);
 }
 
+TEST_CASE("T15 a certificate may say that a response has to be stapled") {
+  for (const bool stapled : {false, true}) {
+    const verdict heard = ask([&](tls_pair& pair) {
+      const certificates::made own = pair.authority.issue({.must_staple = true});
+      static std::unique_ptr<certificates::file> response;
+      response = std::make_unique<certificates::file>(pair.authority.ocsp_response(own, false));
+      tls::identity one = identity_of(own);
+      if (stapled) one.ocsp_file = response->path();
+      pair.server_options.identities = {one};
+    });
+    CHECK(heard.code == (stapled ? std::error_code() : make_error_code(tls::errc::no_ocsp_response)));
+  }
+}
+
+TEST_CASE("T15 of certificates for the same names that one is shown whose kind of key the client can verify") {
+  for (const bool knows_rsa : {false, true}) {
+    CAPTURE(knows_rsa);
+    tls_pair pair;
+    const certificates::made rsa = pair.authority.issue({.subject = "rsa", .rsa = true});
+    const certificates::made ecdsa = pair.authority.issue({.subject = "ecdsa"});
+    const certificates::file rsa_response(pair.authority.ocsp_response(rsa, false));
+    const certificates::file ecdsa_response(pair.authority.ocsp_response(ecdsa, false));
+    pair.server_options.identities = {identity_of(rsa), identity_of(ecdsa)};
+    pair.server_options.identities[0].ocsp_file = rsa_response.path();
+    pair.server_options.identities[1].ocsp_file = ecdsa_response.path();
+    pair.client_options.require_ocsp = true;
+    pair.make_contexts();
+    const char* const algorithms = knows_rsa ? "rsa_pss_rsae_sha256" : "ECDSA+SHA256";
+    CHECK(SSL_CTX_set1_sigalgs_list(pair.client_context.native_handle(), algorithms) == 1);
+    pair.connect();
+    REQUIRE(!pair.client_code);
+    CHECK(pair.client.connection()->info<tls::session>()->peer_chain.at(0).subject == (knows_rsa ? "CN=rsa" : "CN=ecdsa"));
+  }
+}
+
 TEST_CASE("T15 the name that is asked for selects the certificate: exact, or one label for a star") {
   const auto shown_for = [](const std::string& name, tls::unknown_name policy) {
     tls_pair pair;
     pair.server_options.unknown = policy;
     pair.server_options.identities = {identity_of(pair.authority.issue({.subject = "first", .names = {"first.test"}})),
                                       identity_of(pair.authority.issue({.subject = "star", .names = {"*.star.test"}})),
-                                      identity_of(pair.authority.issue({.subject = "exact", .names = {"exact.test"}}))};
+                                      identity_of(pair.authority.issue({.subject = "exact", .names = {"exact.test", "exact.star.test"}}))};
     pair.client_options.verify_peer = false;
     pair.client_connection.server_name = name;
     pair.connect();
@@ -153,6 +211,7 @@ TEST_CASE("T15 the name that is asked for selects the certificate: exact, or one
   CHECK(shown_for("exact.test", unknown_name::use_first) == "CN=exact");
   CHECK(shown_for("EXACT.test", unknown_name::use_first) == "CN=exact");
   CHECK(shown_for("a.star.test", unknown_name::use_first) == "CN=star");
+  CHECK(shown_for("exact.star.test", unknown_name::use_first) == "CN=exact");
   CHECK(shown_for("a.b.star.test", unknown_name::use_first) == "CN=first");
   CHECK(shown_for("star.test", unknown_name::use_first) == "CN=first");
   CHECK(shown_for("", unknown_name::refuse) == "CN=first");
@@ -164,7 +223,7 @@ TEST_CASE("T15 a server asks for client certificates, and verifies them") {
     tls_pair pair;
     certificates::authority other("somebody else");
     pair.server_options.clients = wanted;
-    pair.server_options.client_trust.ca_pem = pair.authority.certificate();
+    if (wanted != tls::client_auth::none) pair.server_options.client_trust.ca_pem = pair.authority.certificate();
     if (has_one) pair.client_options.own = identity_of((trusted ? pair.authority : other).issue({.subject = "me", .for_clients = true}));
     pair.connect();
     pair.scheduler.advance(std::chrono::minutes(1));
@@ -179,6 +238,48 @@ TEST_CASE("T15 a server asks for client certificates, and verifies them") {
   CHECK(shows(client_auth::require, true, true) == "CN=me");
   CHECK(shows(client_auth::require, false, true) == make_error_code(tls::errc::no_certificate).message());
   CHECK(shows(client_auth::request, true, false) == make_error_code(tls::errc::unknown_authority).message());
+}
+
+TEST_CASE("T15 a client without the certificate that is required hears that it is that, whatever the version") {
+  for (const tls::protocol_version version : {tls::protocol_version::tls1_2, tls::protocol_version::tls1_3}) {
+    CAPTURE(tls::to_string(version));
+    tls_pair pair;
+    pair.server_options.clients = tls::client_auth::require;
+    pair.server_options.client_trust.ca_pem = pair.authority.certificate();
+    pair.client_options.max_version = version;
+    pair.connect();
+    pair.scheduler.advance(std::chrono::minutes(1));
+    CHECK(pair.server_code == tls::errc::no_certificate);
+    const bool in_handshake = version == tls::protocol_version::tls1_2;  // of 1.3 the client hears behind its own end of it
+    CHECK((in_handshake ? pair.client_code : pair.client.lost_reason()) == tls::errc::refused_our_certificate);
+  }
+}
+
+TEST_CASE("options that would not be looked at are refused") {
+  certificates::authority authority("a test");
+  tls::server_options server;
+  server.identities = {identity_of(authority.issue())};
+  server.client_trust.ca_pem = authority.certificate();
+  CHECK(error_of(server).find("whom to believe among clients is said, and no client is asked for a certificate") == 0);
+  const auto client_error = [](const tls::client_options& options) {
+    std::error_code error;
+    tls::context::client(options, error);
+    return error;
+  };
+  tls::client_options pinned;
+  pinned.servers.pinned = {std::string(64, 'a')};
+  CHECK(!client_error(pinned));
+  pinned.require_ocsp = true;
+  CHECK(client_error(pinned) == tls::errc::bad_option);
+  pinned.require_ocsp = false;
+  pinned.verify_peer = false;
+  CHECK(client_error(pinned) == tls::errc::bad_option);
+  tls::client_options half;
+  half.own.key_pem = authority.issue().key;
+  CHECK(client_error(half) == tls::errc::bad_option);
+  tls::client_options talkative;
+  talkative.alpn.assign(65, std::string(255, 'a'));
+  CHECK(client_error(talkative) == tls::errc::bad_option);
 }
 
 TEST_CASE("T15 a client that comes back is still who it was") {
@@ -223,6 +324,19 @@ TEST_CASE("T15 secrets are logged where that is asked for") {
   std::stringstream text;
   text << std::ifstream(log.path()).rdbuf();
   CHECK(text.str().find("CLIENT_TRAFFIC_SECRET_0 ") != std::string::npos);
+  CHECK(text.str().ends_with('\n'));
+}
+
+TEST_CASE("T15 a file for secrets that is made is nobody else's") {
+  const certificates::file place("");
+  tls_pair pair;
+  pair.client_options.keylog_file = place.path() + ".new";
+  pair.connect();
+  struct stat found {};
+  CHECK(stat(pair.client_options.keylog_file.c_str(), &found) == 0);
+  CHECK((found.st_mode & 0777) == 0600);
+  CHECK(found.st_size > 0);
+  CHECK(unlink(pair.client_options.keylog_file.c_str()) == 0);
 }
 
 TEST_CASE("an identity comes from PEM, encrypted or not, or from PKCS#12") {
@@ -265,6 +379,25 @@ TEST_CASE("an identity comes from PEM, encrypted or not, or from PKCS#12") {
   const certificates::file other(authority.issue().key);
   CHECK(pem(other.path(), "").find(other.path() + ": the private key does not belong to the certificate") == 0);
   CHECK(with({}).find("an identity needs") == 0);
+  CHECK(pem("/tmp", "").find("/tmp: is a directory; expected a file") == 0);
+  CHECK(pem("/dev/zero", "").find("/dev/zero: is no regular file") == 0);
+  const certificates::file pipe("");
+  CHECK((unlink(pipe.path().c_str()) == 0 && mkfifo(pipe.path().c_str(), 0600) == 0));
+  CHECK(pem(pipe.path(), "").find(pipe.path() + ": is no regular file") == 0);
+  const certificates::file nothing("");
+  CHECK(pem(nothing.path(), "").find(nothing.path() + ": is empty") == 0);
+  tls::identity twice = together;
+  twice.chain_pem = own.certificate;
+  CHECK(with(twice).find("an identity has a certificate chain in a file and one in memory") == 0);
+  tls::identity stapling = together;
+  const certificates::file other_response(authority.ocsp_response(authority.issue(), false));
+  stapling.ocsp_file = other_response.path();
+  CHECK(with(stapling).find(other_response.path() + ": holds no OCSP response for the certificate of " + both.path()) == 0);
+  stapling.ocsp_file = chain.path();
+  CHECK(with(stapling).find(chain.path() + ": holds no OCSP response for the certificate of " + both.path()) == 0);
+  tls::server_options twins;
+  twins.identities = {together, together};
+  CHECK(error_of(twins).find(both.path() + ": is for the same names and has the same kind of key as " + both.path()) == 0);
   CHECK(error_of({}).find("a server needs an identity") == 0);
 }
 

@@ -393,9 +393,28 @@ TEST_CASE("S15 T17 what is not TLS is one error that says so, and makes no conne
     return code;
   };
   CHECK(answer_to(http) == tls::errc::plain_http);
+  CHECK(answer_to("DELETE /it HTTP/1.1\r\nHost: here\r\n\r\n") == tls::errc::plain_http);
+  CHECK(answer_to("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == tls::errc::plain_http);
   CHECK(answer_to("SSH-2.0-OpenSSH_9.2\r\n") == tls::errc::not_tls);
   CHECK(answer_to(std::string(1000, '\0')) == tls::errc::not_tls);
   CHECK(answer_to(std::string_view("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10)) == tls::errc::protocol_violation);
+}
+
+TEST_CASE("T6 T17 a goodbye inside the handshake is an error, and no success") {
+  tls_pair pair;
+  pair.make_contexts();
+  recording_protocol stranger;
+  stranger.on_data = [&](const_bytes) { stranger.connection()->write(std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7)); };
+  tls::connection_options options = pair.client_connection;
+  std::error_code code;
+  options.done = [&](const result<transport&>& outcome) {
+    CHECK(!outcome);
+    code = outcome.error();
+  };
+  memory::pair(pair.scheduler, std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, options), borrow(stranger));
+  pair.scheduler.advance(1min);
+  CHECK(code == tls::errc::handshake_cut);
+  CHECK(pair.client.events().empty());
 }
 
 TEST_CASE("T16 a peer that renegotiates is refused, and the connection ends") {

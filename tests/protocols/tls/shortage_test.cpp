@@ -77,6 +77,34 @@ struct exchange {
 
 }  // namespace
 
+TEST_CASE("over a link in memory any one allocation may fail, and each protocol that heard of the connection hears of its end") {
+  tls_pair pair;
+  pair.client_options.resume = false;
+  pair.link_options.latency = 1ms;
+  pair.make_contexts();
+  std::size_t completed = 0;
+  const std::size_t struck = failure_sweep([&](std::size_t n) {
+    std::fprintf(stderr, "allocation %zu\n", n * stride);
+    pair.disconnect();
+    pair.scheduler.on_error([](const error_event&) {});
+    pair.server.on_data = [&](const_bytes data) { pair.server.connection()->write(data); };
+    pair.client.on_made = [](transport& made) { made.write("hello"); };
+    pair.client.on_data = [&](const_bytes) { pair.client.connection()->close(); };
+    pair.begin();
+    std::optional<allocation_failure> failure(std::in_place, n * stride);
+    pair.scheduler.advance(1min);
+    const bool has_struck = failure->struck();
+    failure.reset();
+    CHECK(pair.scheduler.open_transports() == 0);
+    if (pair.client.received() == "hello") ++completed;
+    return has_struck;
+  });
+  CHECK(struck > 20);
+  CHECK(completed > 0);
+  const tls::context_counters counted = pair.server_context.counters();
+  CHECK(counted.begun == counted.done + counted.failed);
+}
+
 TEST_CASE("any one allocation may fail, OpenSSL's included, and ends at most the connection") {
   tls_pair pair;
   pair.client_options.resume = false;

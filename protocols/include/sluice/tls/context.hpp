@@ -23,6 +23,7 @@ class context_state;
 }
 
 /// A certificate with its chain and its private key: what one end shows of itself. Either PEM, each part from a file or from memory, or PKCS#12.
+/// Files are regular ones of at most 16 MiB, here and below.
 struct identity {
   std::string chain_file;   ///< PEM: the certificate, then those between it and the authority.
   std::string key_file;     ///< PEM: the private key, encrypted or not. Empty with a `chain_file`: it stands there, too.
@@ -30,7 +31,7 @@ struct identity {
   std::string key_pem;      ///< As `key_file`, in memory.
   std::string pkcs12_file;  ///< All of it in one file (.p12, .pfx).
   std::string password;     ///< Of an encrypted key or PKCS#12 file. Nobody is ever asked for one at the terminal.
-  std::string ocsp_file;    ///< DER: the authority's OCSP response for the certificate, which a server staples. Empty: none.
+  std::string ocsp_file;    ///< DER: the authority's OCSP response for the certificate, which a server staples while it is valid. Empty: none.
 };
 
 /// Whom to believe. With neither authorities nor pins that is the system's trust store.
@@ -40,7 +41,7 @@ struct trust {
   std::string ca_pem;                 ///< As `ca_files`, in memory.
   bool system = false;                ///< The system's trust store, too.
   /// SHA-256 of whole certificates, 64 hexadecimal digits, with or without colons. If there are any, the peer's certificate must be one of
-  /// them, and then neither its name, its dates nor its authority matter.
+  /// them, and then neither its name, its dates, its authority nor an OCSP response matter.
   std::vector<std::string> pinned;
 };
 
@@ -96,13 +97,15 @@ struct common_options {
 };
 
 struct server_options : common_options {
-  /// At least one. The name that a client asks for selects by the names in the certificates: exact, or `*.` for one label. Without a name, the first.
+  /// At least one. The name that a client asks for selects by the names in the certificates: exact, else `*.` for one label. Without a name, the
+  /// first. Certificates for the same names with different kinds of keys, such as RSA and ECDSA, are chosen by what the client can verify.
   std::vector<identity> identities = {};
   unknown_name unknown = unknown_name::use_first;
   client_auth clients = client_auth::none;
   /// Who vouches for clients; must not be left to the system's store by silence: with `clients` there are authorities or pins, or `system` is set.
   trust client_trust = {};
-  /// Session tickets, by which clients come back without a full handshake. Early data (0-RTT) is never accepted.
+  /// Session tickets, by which clients come back without a full handshake: for 7 days at most, and no longer than the certificates that were
+  /// verified in it are valid. Early data (0-RTT) is never accepted.
   bool tickets = true;
   /// How long a key that tickets are encrypted with is used; tickets of the one before are still accepted.
   std::chrono::seconds ticket_key_lifetime = std::chrono::hours(6);
@@ -119,11 +122,13 @@ struct client_options : common_options {
   trust servers = {};
   /// Off: whoever answers is believed, and the connection is secret only from those who did not take the trouble to stand in between.
   bool verify_peer = true;
-  /// A server without a valid stapled OCSP response is refused. Off: one that is stapled is still checked.
+  /// A server without a valid stapled OCSP response is refused, unless it is one to come back to. Off: one that is stapled is still checked, and
+  /// required where the certificate says so itself (RFC 7633).
   bool require_ocsp = false;
   /// What this client shows to servers that ask. Left empty, nothing.
   identity own = {};
-  /// Sessions are kept, and used to come back to the same name faster.
+  /// Sessions are kept, and used to come back to the same name faster: for 7 days after the full handshake at most (RFC 8446, section 4.6.1), no
+  /// longer than the certificates that were verified in it are valid, and not beyond a `reload`.
   bool resume = true;
 };
 

@@ -25,7 +25,7 @@ struct problem;
 /// What one connection needs beside its context.
 struct connection_options {
   /// Clients: who the server has to be, a host name or an IP address. A host name is also sent to the server, which may choose its certificate by
-  /// it. Required where the context verifies.
+  /// it. Required where the context verifies. Anything else is `errc::bad_option`.
   std::string server_name = {};
   /// Bytes that were received before the layer was put in are the beginning of TLS, as behind a preamble of another protocol. Off: they end the
   /// connection with `errc::plaintext_before_tls`, because whoever can inject bytes in the clear must not speak for the peer (rule T13).
@@ -69,16 +69,16 @@ class layer final : public sluice::layer {
   progress begin_close(close_kind kind) override;
   void describe(info_query& query) const override;
 
-  std::error_code begin();
+  detail::problem begin();
   bool was_injected(const_bytes data) noexcept;
   void advance_handshake(const_bytes data);
   bool is_let_in(const_bytes data);
   void come_in();
   void leave_gate() noexcept;
-  void shake(detail::record_io& io);
+  void shake(detail::record_io& io, const_bytes data);
   bool shake_apart(const_bytes data);
   void step_done();
-  void judge_handshake(detail::outcome result);
+  void judge_handshake(detail::outcome result, const_bytes data);
   void finish_handshake();
   bool passes_own_check();
   void decrypt(detail::record_io& io);

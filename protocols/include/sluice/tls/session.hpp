@@ -38,7 +38,7 @@ struct session {
   std::string server_name;  ///< What the client asked for; empty if it named nobody.
   /// The peer's certificate, then those that it sent along. Empty if it sent none. After a resumption only the first is known.
   std::vector<certificate> peer_chain;
-  bool resumed = false;   ///< The keys come from an earlier connection; the peer is who it was then.
+  bool resumed = false;   ///< The keys come from an earlier connection; the peer is who it was then, not more than 7 days ago.
   bool verified = false;  ///< The peer's certificate was sent and verified, here or on the earlier connection.
 };
 
