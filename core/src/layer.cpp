@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <sluice/error.hpp>
+#include <sluice/info.hpp>
 
 #include "stream_parts.hpp"
 
@@ -29,9 +30,37 @@ void layer::park(std::unique_ptr<detail::retired_protocols> old, protocol_ptr up
   upper_ = std::move(upper);
 }
 
+// One that was closed or has failed before it was put in lets nobody wait for it: whoever was put off hears of the end (rule V5).
 void layer::attach(transport& below) noexcept {
   lower_ = &below;
   was_closing_ = below.is_closing();
+  if (state() != connection_machine::state::connecting || closing_reason())
+    below.abort();
+  else
+    take_options(below.options());
+}
+
+// What bounds the output below bounds it here as well (rules C4, F13), unless this layer has options of its own; the others concern the medium.
+void layer::take_options(const stream_options& below) noexcept {
+  if (&*options_ != &*scheduler_->default_options_) return;
+  stream_options wanted;
+  wanted.write_buffer = below.write_buffer;
+  wanted.max_write_buffer = below.max_write_buffer;
+  wanted.close_timeout = below.close_timeout;
+  const stream_options usual;
+  const bool are_usual = wanted.write_buffer == usual.write_buffer && wanted.max_write_buffer == usual.max_write_buffer &&
+                         wanted.close_timeout == usual.close_timeout;
+  if (are_usual) return;
+  if (const std::error_code error = set_options(wanted)) fail(error);
+}
+
+// Output has to pass the medium below, whose speed may be known.
+std::chrono::milliseconds layer::close_time() const noexcept {
+  const std::chrono::milliseconds chosen = options().close_timeout;
+  if (lower_ == nullptr || chosen.count() == 0) return chosen;
+  const auto speed = lower_->info<line_speed>();
+  if (!speed) return chosen;
+  return chosen + std::chrono::ceil<std::chrono::milliseconds>(speed->time_for(get_write_buffer_size() + lower_->get_write_buffer_size()));
 }
 
 void layer::connection_made(transport& below) {
@@ -59,6 +88,7 @@ void layer::established(bool paused) {
   if (parked_ != nullptr) scheduler_->retire(std::move(parked_));
   adopt(std::move(upper_));
   if (paused) set_hold(hold::user, true);
+  set(channel_reading, lower_->is_reading());         // for the handshake; nobody may want it now (rules T10, F15)
   make_connection(lower_->is_closing());              // what is written above a transport that is closing would go nowhere (rule V4)
   if (has(shutdown_asked)) scheduler_->defer(*this);  // in the handshake, when there was nobody to tell
 }
@@ -143,7 +173,14 @@ send_result layer::send(std::span<const const_bytes> parts) {
   return lower_->closing_reason() ? lower_->closing_reason() : errc::closed;
 }
 
-void layer::send_later(std::span<const const_bytes>) {}  // resume_writing() follows
+// Either `resume_writing` follows, or only this turn had enough.
+void layer::send_later(std::span<const const_bytes>) {
+  if (!lower_paused_) scheduler_->defer(*this);
+}
+
+void layer::send_more() {
+  if (!lower_paused_ && has_queued_output()) ready_to_send();
+}
 
 std::error_code layer::shutdown_output() { return lower_->write_eof(); }
 

@@ -69,6 +69,7 @@ void stream_transport::after_callback() noexcept {
 void stream_transport::apply_switch() {
   while (switch_pending()) {
     const std::unique_ptr<pending_switch> change = std::exchange(rare_->next, nullptr);
+    const bool is_layer = change->between != nullptr;
     keep_unread(*change);
     change->old->one = take_protocol();
     if (change->between != nullptr) {
@@ -82,6 +83,8 @@ void stream_transport::apply_switch() {
     set_hold(hold::write_pressure, false);
     set_hold(hold::switching, false);
     if (!guarded("connection_made", [this] { protocol_->connection_made(*this); })) abort_with(errc::protocol_threw);
+    // A layer must not wait in its handshake for a peer that has ended; what becomes of the connection is decided above it.
+    if (is_layer && machine_.current() == connection_machine::state::peer_ended) guarded("eof_received", [this] { protocol_->eof_received(); });
     evaluate_flow();  // the new protocol hears of a pause that is still on (rule F15)
   }
   update();

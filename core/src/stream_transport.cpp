@@ -254,10 +254,12 @@ void stream_transport::run_pending() {
   if (switch_pending()) apply_switch();
   tell_shutdown();
   tell_file();
-  if (machine_.current() == state::finishing)
+  if (machine_.current() == state::finishing) {
     finish();
-  else
-    deliver_held();
+    return;
+  }
+  if (has(in_layer)) static_cast<layer*>(this)->send_more();
+  deliver_held();
 }
 
 void stream_transport::finish() {

@@ -114,3 +114,70 @@ TEST_CASE("V5 a layer without a protocol above it is misuse, and ends the connec
   CHECK(peer.is_lost());
   CHECK(scheduler.open_transports() == 0);
 }
+
+TEST_CASE("F9 what a layer has above what one turn sends goes on, however much the transport below takes") {
+  manual_scheduler scheduler;
+  recording_protocol upper, peer;
+  auto made = memory::pair(scheduler, std::make_unique<layer>(scheduler, borrow(upper)), borrow(peer), {.capacity = 8 * 1024 * 1024});
+  made.link.stall(memory::side::first);
+  for (int i = 0; i < 30; ++i) upper.connection()->write(std::string(100'000, 'm'));
+  upper.connection()->close();
+  CHECK(upper.connection()->get_write_buffer_size() == 2'900'000);
+  made.link.stall(memory::side::first, false);
+  scheduler.run_until_idle();
+  CHECK(peer.received().size() == 3'000'000);
+  CHECK(upper.trace() == "made, pause, lost");
+}
+
+TEST_CASE("R3 a layer that is established while nobody wants input stops reading below") {
+  struct late final : layer {
+    using layer::layer;
+    void connection_made(transport& below) override { attach(below); }
+    void now() { established(true); }
+  };
+  manual_scheduler scheduler;
+  recording_protocol upper, peer;
+  auto between = std::make_unique<late>(scheduler, borrow(upper));
+  late& above = *between;
+  auto made = memory::pair(scheduler, std::move(between), borrow(peer));
+  above.now();
+  for (int i = 0; i < 100; ++i) {
+    made.second.write(std::string(10'000, 'x'));
+    scheduler.run_until_idle();
+  }
+  CHECK(peer.count("pause") == 1);
+  CHECK(made.first.counters().bytes_received == 0);
+  above.resume_reading();
+  scheduler.run_until_idle();
+  CHECK(upper.received().size() == 1'000'000);
+  above.close();
+  scheduler.run_until_idle();
+}
+
+TEST_CASE("V5 a layer that was closed before it is put in ends the connection, and the protocol that asked hears of it") {
+  manual_scheduler scheduler;
+  recording_protocol plain, upper, peer;
+  auto made = memory::pair(scheduler, borrow(plain), borrow(peer));
+  auto between = std::make_unique<layer>(scheduler);
+  between->close();
+  CHECK_FALSE(made.first.upgrade(std::move(between), borrow(upper)));
+  scheduler.run_until_idle();
+  CHECK(plain.trace() == "made, " + lost_line(errc::aborted));
+  CHECK(upper.trace().empty());
+  CHECK(peer.is_lost());
+  CHECK(scheduler.open_transports() == 0);
+}
+
+TEST_CASE("V5 E1 a layer that is put in behind the peer's end hears of that end") {
+  manual_scheduler scheduler;
+  recording_protocol plain, upper, peer;
+  plain.on_eof = [] { return eof::keep_open; };
+  auto made = memory::pair(scheduler, borrow(plain), borrow(peer));
+  made.second.write_eof();
+  scheduler.run_until_idle();
+  CHECK(plain.trace() == "made, eof");
+  CHECK_FALSE(made.first.upgrade(std::make_unique<layer>(scheduler), borrow(upper)));
+  scheduler.run_until_idle();
+  CHECK(upper.trace() == "made, eof, lost");
+  CHECK(peer.is_lost());
+}

@@ -66,6 +66,11 @@ class info_query {
       answered_ = static_cast<std::optional<T>*>(slot_)->has_value();
     }
   }
+  /// This query asks for a `T`: for a layer that hides what is below from it.
+  template <typename T>
+  bool asks_for() const noexcept {
+    return key_ == key_of<T>();
+  }
   /// True once somebody answered.
   bool answered() const noexcept { return answered_; }
 

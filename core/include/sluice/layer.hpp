@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <system_error>
 
@@ -12,7 +13,8 @@ namespace sluice {
 ///
 /// As it stands it changes nothing. Override `data_received` (end it by `received`) to change input, `send` to change output, and
 /// `connection_made` to begin with a handshake: do not call the base's then, but `established()` when the handshake is done. The upper
-/// protocol runs on the same engine as over a socket, so the whole contract holds through any stack of layers.
+/// protocol runs on the same engine as over a socket, so the whole contract holds through any stack of layers. Of the options below, those that
+/// bound output hold above the layer, too, unless `set_options` was called on the layer before: `write_buffer`, `max_write_buffer`, `close_timeout`.
 ///
 /// Owned by the transport below, as its protocol; owns the protocol above.
 class layer : public protocol, public stream_transport {
@@ -62,6 +64,7 @@ class layer : public protocol, public stream_transport {
   void send_later(std::span<const const_bytes> newly_queued) override;
   std::error_code shutdown_output() override;
   progress begin_close(close_kind kind) override;
+  std::chrono::milliseconds close_time() const noexcept override;
   progress release() override;
   void describe(info_query& query) const override;
 
@@ -73,7 +76,9 @@ class layer : public protocol, public stream_transport {
   void park(std::unique_ptr<detail::retired_protocols> old, protocol_ptr upper) noexcept;
   void end_parked(std::error_code reason);
   bool comes_too_late() const noexcept;
+  void take_options(const stream_options& below) noexcept;
   void flush_below();
+  void send_more();
 
   transport* lower_ = nullptr;
   std::unique_ptr<detail::retired_protocols> parked_;  // until established: who is told if that fails
