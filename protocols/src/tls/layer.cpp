@@ -59,7 +59,7 @@ layer::layer(sluice::scheduler& owner, protocol_ptr upper, context settings, con
 
 layer::~layer() {
   workshop_.unlist(*this);
-  handshake_is_over(false);
+  if (counted_) tell_failure({sluice::errc::aborted, {}});  // a switch below took it out in the middle of its handshake
 }
 
 // In the handshake, what may come of it.
@@ -105,19 +105,31 @@ bool layer::was_injected(const_bytes data) noexcept {
 }
 
 void layer::data_received(const_bytes data) {
-  if (!machine_.listens()) return;
+  if (!listens()) return;
+  if (machine_.current() == layer_machine::state::handshaking && was_injected(data))
+    fail_with({errc::plaintext_before_tls, {}});
+  else
+    take(data);
+}
+
+void layer::take(const_bytes data) {
   if (machine_.current() == layer_machine::state::handshaking) {
-    was_injected(data) ? fail_with({errc::plaintext_before_tls, {}}) : advance_handshake(data);
+    advance_handshake(data);
     return;
   }
   note_activity();
   record_io io(workshop_, lower(), data);
   decrypt(io);
+  if (waits_for_rest_ != waiting::no) go_on();
 }
 
 // Application data may come with the last record of the handshake.
 void layer::advance_handshake(const_bytes data) {
-  if (!is_let_in(data) || shake_apart(data)) return;
+  if (slow_ != nullptr) return keep_for_later(data);
+  if (is_let_in(data) && !shake_apart(data)) shake_here(data);
+}
+
+void layer::shake_here(const_bytes data) {
   note_activity();
   record_io io(workshop_, lower(), data);
   shake(io, data);
@@ -133,9 +145,7 @@ bool layer::is_let_in(const_bytes data) {
       if (!is_inside_) {
         slow_ = std::make_unique<detail::slow_handshake>();
         slow_->turn.emplace(scheduler(), [this] { come_in(); });
-        slow_->first_bytes = as_text(data.first(std::min(data.size(), largest_hello)));
-        lower().pause_reading();
-        if (data.size() > largest_hello) fail_with({errc::protocol_violation, {}});
+        keep_for_later(data);
         return false;
       }
     }
@@ -147,12 +157,27 @@ bool layer::is_let_in(const_bytes data) {
   return session_ != nullptr;
 }
 
+// Nothing is read meanwhile, unless somebody else resumes what is below.
+void layer::keep_for_later(const_bytes data) {
+  lower().pause_reading();
+  std::string& kept = slow_->kept;
+  if (data.size() > largest_hello - kept.size()) {
+    fail_with({errc::protocol_violation, {}});
+    return;
+  }
+  try {
+    kept += as_text(data);
+  } catch (const std::bad_alloc&) {
+    fail_with({make_error_code(std::errc::not_enough_memory), {}});
+  }
+}
+
 // Its turn has come.
 void layer::come_in() {
   const std::unique_ptr<detail::slow_handshake> waited = std::exchange(slow_, nullptr);
   if (machine_.current() != layer_machine::state::handshaking || waited == nullptr) return;
   lower().resume_reading();
-  advance_handshake(as_bytes(waited->first_bytes));
+  advance_handshake(as_bytes(waited->kept));
 }
 
 void layer::leave_gate() noexcept {
@@ -183,7 +208,7 @@ bool layer::shake_apart(const_bytes data) {
     step->session = std::move(session_);
     slow->step = step;
     slow_ = std::move(slow);
-    slow_->job = owner->run_in_executor([step] { step->run(); }, [this](const job_result<void>&) { step_done(); });
+    slow_->job = owner->run_in_executor([step] { step->run(); }, [this](const job_result<void>& end) { step_done(static_cast<bool>(end)); });
   } catch (const std::bad_alloc&) {
     fail_with({make_error_code(std::errc::not_enough_memory), {}});
     return true;
@@ -192,19 +217,23 @@ bool layer::shake_apart(const_bytes data) {
   return true;
 }
 
-// The layer is there still, or the job would have been abandoned.
-void layer::step_done() {
-  const std::shared_ptr<detail::handshake_step> step = std::move(slow_->step);
-  slow_.reset();
-  session_ = std::move(step->session);
+// The layer is there still, or the job would have been abandoned. A step that no thread has taken on is done here.
+void layer::step_done(bool was_done) {
+  const std::unique_ptr<detail::slow_handshake> slow = std::exchange(slow_, nullptr);
+  detail::handshake_step& step = *slow->step;
+  session_ = std::move(step.session);
   session_->use(workshop_);
   if (machine_.current() != layer_machine::state::handshaking) return;
-  if (!step->output.empty()) lower().write(as_bytes(step->output));
   lower().resume_reading();
-  judge_handshake(step->result, as_bytes(step->first_bytes));
-  if (step->input.empty() || !machine_.listens() || machine_.current() == layer_machine::state::handshaking) return;
-  record_io io(workshop_, lower(), as_bytes(step->input));
-  decrypt(io);
+  if (was_done) {
+    if (!step.output.empty()) lower().write(as_bytes(step.output));
+    judge_handshake(step.result, as_bytes(step.first_bytes));
+  } else {
+    shake_here(as_bytes(step.input));
+    step.input.clear();
+  }
+  for (const std::string* const left : {&step.input, &slow->kept})
+    if (!left->empty() && listens()) take(as_bytes(*left));
 }
 
 // `data` is what was read last.
@@ -228,9 +257,13 @@ void layer::finish_handshake() {
     return;
   }
   if (machine_.handshake_done() != action::establish) return;
-  handshake_is_over(true);
   established(was_paused_);
-  tell_done(*this);
+  if (!is_established()) return;  // it ended meanwhile, and `connection_lost` tells
+  handshake_is_over(true);
+  if (closing_reason() == sluice::errc::protocol_threw)
+    tell_done(closing_reason());
+  else
+    tell_done(*this);
 }
 
 bool layer::passes_own_check() {
@@ -249,7 +282,7 @@ void layer::decrypt(record_io& io) {
     fail_with({make_error_code(std::errc::not_enough_memory), {}});
     return;
   }
-  for (outcome result = outcome::done; result == outcome::done && machine_.listens();) {
+  for (outcome result = outcome::done; result == outcome::done && listens();) {
     std::size_t filled = 0;
     while (result == outcome::done && plain.bytes().size() - filled >= largest_record) {
       std::size_t n = 0;
@@ -292,6 +325,10 @@ void layer::peer_said_goodbye() {
 }
 
 eof layer::eof_received() {
+  if (waits_for_rest_ == waiting::to_say_goodbye && machine_.current() == layer_machine::state::closed) {  // the rest never comes
+    waits_for_rest_ = waiting::no;
+    sluice::layer::begin_close(close_kind::graceful);
+  }
   const bool allowed = context_ && context_.state_->common().allow_truncation;
   switch (machine_.lower_ended(allowed)) {
     case action::report_cut: report({errc::handshake_cut, {}}); break;
@@ -328,13 +365,46 @@ send_result layer::send(std::span<const const_bytes> parts) {
   std::size_t taken = 0;
   while (!cursor.at_end() && lower_takes_output()) {
     const const_bytes record = cursor.next(record_limit());
-    if (session_->write(io, record) != outcome::done) return session_->take_problem().code;
+    const outcome result = session_->write(io, record);
+    if (result == outcome::wants_input) {
+      wait_for_rest(waiting::to_send);
+      break;
+    }
+    if (result != outcome::done) return session_->take_problem().code;
     taken += record.size();
     if (!io.has_room()) io.flush();
   }
   io.flush();
   if (!io.dropped()) return taken;
   return lower().closing_reason() ? lower().closing_reason() : make_error_code(sluice::errc::closed);
+}
+
+// Of a message of TLS itself, a ticket or new keys, one part has arrived, and OpenSSL says nothing before the rest is there. Whoever holds reading above
+// does not hold that (rule T10).
+void layer::wait_for_rest(waiting what) {
+  waits_for_rest_ = what;
+  lower().resume_reading();
+}
+
+void layer::go_on() {
+  if (session_->is_inside_message()) return;
+  const waiting before = std::exchange(waits_for_rest_, waiting::no);
+  if (!wants_input() && machine_.current() != layer_machine::state::closing) lower().pause_reading();
+  if (before == waiting::to_say_goodbye) say_goodbye_late();
+  if (has_queued_output()) ready_to_send();
+}
+
+void layer::say_goodbye_late() {
+  say_goodbye();
+  if (waits_for_rest_ == waiting::no && machine_.current() == layer_machine::state::closed) sluice::layer::begin_close(close_kind::graceful);
+}
+
+void layer::send_later(std::span<const const_bytes> newly_queued) {
+  if (waits_for_rest_ == waiting::no) sluice::layer::send_later(newly_queued);
+}
+
+void layer::stop_reading() {
+  if (waits_for_rest_ == waiting::no) sluice::layer::stop_reading();
 }
 
 std::size_t layer::record_limit() noexcept {
@@ -350,8 +420,9 @@ std::error_code layer::shutdown_output() {
 
 progress layer::begin_close(close_kind kind) {
   if (kind != close_kind::graceful) {
-    // The peer hears the alert that a failure of TLS left behind.
-    const bool last_word = kind == close_kind::abort && machine_.current() == layer_machine::state::failed;
+    // The peer hears the alert that a failure of TLS left behind. One that kept this end waiting too long has no more time (rule T4).
+    const bool is_alert = machine_.current() == layer_machine::state::failed && closing_reason() != sluice::errc::timed_out;
+    const bool last_word = kind == close_kind::abort && is_alert;
     return sluice::layer::begin_close(last_word ? close_kind::graceful : kind);
   }
   switch (machine_.close(context_.state_->common().wait_for_close_notify)) {
@@ -368,10 +439,11 @@ progress layer::begin_close(close_kind kind) {
     case action::report_cut:
     case action::report_failure: break;
   }
-  return sluice::layer::begin_close(kind);
+  return waits_for_rest_ == waiting::no ? sluice::layer::begin_close(kind) : progress::pending;
 }
 
 void layer::say_goodbye() {
+  if (session_->is_inside_message()) return wait_for_rest(waiting::to_say_goodbye);
   record_io io(workshop_, lower());
   session_->say_goodbye(io);  // what cannot be said any more is no reason to stay
   io.flush();
@@ -462,7 +534,7 @@ bool layer::release_buffers() noexcept {
 
 void layer::describe(info_query& query) const {
   if (session_ != nullptr && is_established()) query.answer<session>([this] { return session_->describe(); });
-  if (!query.answered()) sluice::layer::describe(query);
+  if (!query.answered() && !query.asks_for<session>()) sluice::layer::describe(query);  // of TLS below, if there is any, it is not this one's
 }
 
 }  // namespace sluice::tls

@@ -35,7 +35,7 @@ struct slow_handshake {
   slow_handshake& operator=(const slow_handshake&) = delete;
   ~slow_handshake() { job.abandon(); }
 
-  std::string first_bytes;            // of one that waits for its turn
+  std::string kept;                   // what came meanwhile, and of one that waits for its turn its first bytes
   std::optional<deferred_call> turn;  // of such a one, scheduled when it has come
   std::shared_ptr<handshake_step> step;
   executor_job job;

@@ -13,6 +13,11 @@ ssl_session::ssl_session(std::shared_ptr<context_state> state, std::string name)
   if (name_.ends_with('.')) name_.pop_back();  // it says that the name is complete, and is no part of it (RFC 6066, section 3)
 }
 
+// An end without a goodbye does not make a session bad (RFC 5246, section 7.2.1), as OpenSSL has it; only what broke does.
+ssl_session::~ssl_session() {
+  if (ssl_ != nullptr && !is_broken_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 std::unique_ptr<ssl_session> ssl_session::make(std::shared_ptr<context_state> state, workshop& shop, const std::string& name) noexcept {
   clear_errors();
   std::unique_ptr<ssl_session> made;
@@ -140,6 +145,7 @@ outcome ssl_session::judge(int result) noexcept {
 
 // TLS 1.2 has no alert for a certificate that is missing.
 void ssl_session::explain_failure() noexcept {
+  is_broken_ = true;
   problem found = take_openssl_problem();
   if (was_asked_ && SSL_get_certificate(ssl_.get()) == nullptr && found.code == errc::no_common_cipher) found = {errc::refused_our_certificate, {}};
   set_problem(std::move(found));

@@ -33,6 +33,7 @@ class ssl_session {
   ssl_session(std::shared_ptr<context_state> state, std::string name);
   ssl_session(const ssl_session&) = delete;
   ssl_session& operator=(const ssl_session&) = delete;
+  ~ssl_session();
 
   outcome handshake(record_io& io) noexcept;
   // The same on another thread, where the workshop must not be touched: takes records off `input`, puts records to `output`. What is left in `input`
@@ -55,6 +56,8 @@ class ssl_session {
     SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
     return SSL_free_buffers(ssl_.get()) == 1;
   }
+  // Behind the handshake: one part of a message of TLS itself has come, and nothing can be sent before the rest.
+  bool is_inside_message() const noexcept { return SSL_in_init(ssl_.get()) == 1; }
   bool is_tls1_3() const noexcept { return SSL_version(ssl_.get()) == TLS1_3_VERSION; }
   bool was_resumed() const noexcept { return SSL_session_reused(ssl_.get()) == 1; }
   session describe() const;
@@ -88,6 +91,7 @@ class ssl_session {
   std::time_t sessions_end_ = 0;  // of a client that came back: when that ends
   bool renegotiation_ = false;
   bool was_asked_ = false;  // for a certificate
+  bool is_broken_ = false;
 };
 
 }  // namespace sluice::tls::detail

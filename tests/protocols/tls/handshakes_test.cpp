@@ -1,8 +1,13 @@
+#include <dlfcn.h>
+#include <pthread.h>
+
 #include <sluice/tls/layer.hpp>
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
@@ -118,7 +123,16 @@ struct exchange {
   connecting attempt;
 };
 
+std::atomic<bool> threads_are_refused = false;
+
 }  // namespace
+
+// Instead of the system's, which is asked while there are to be threads.
+extern "C" int pthread_create(pthread_t* made, const pthread_attr_t* how, void* (*run)(void*), void* with) {
+  using function = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  static const auto system = reinterpret_cast<function>(dlsym(RTLD_NEXT, "pthread_create"));
+  return threads_are_refused ? EAGAIN : system(made, how, run, with);
+}
 
 TEST_CASE("S15 handshakes beyond the limit wait for their turn, in order, and none is lost") {
   crowd here(1);
@@ -181,6 +195,28 @@ TEST_CASE("a client that leaves while it waits is forgotten, and one that says t
   CHECK(here.made() == 1);
 }
 
+TEST_CASE("S15 a client that waits for its turn keeps its place, though somebody resumes what is below and reads more of it") {
+  crowd here(1);
+  recording_protocol& stalled = here.add(false);
+  stalled.connection()->write(first_byte);
+  here.pair.run();
+  recording_protocol& server = here.servers.emplace_back();
+  recording_protocol& client = here.clients.emplace_back();
+  here.pair.make_contexts();
+  const auto made = memory::pair(here.pair.scheduler, std::make_unique<tls::layer>(here.pair.scheduler, borrow(server), here.pair.server_context),
+                                 std::make_unique<tls::layer>(here.pair.scheduler, borrow(client), here.pair.client_context, here.pair.client_connection),
+                                 {.max_receive = 20});
+  for (int i = 0; i < 5; ++i) {
+    here.pair.run();
+    made.first.resume_reading();
+  }
+  CHECK(here.made() == 0);
+  stalled.connection()->abort();
+  here.pair.run();
+  CHECK(server.trace() == "made");
+  CHECK(here.pair.server_context.counters().begun == 2);
+}
+
 TEST_CASE("without a limit none waits") {
   crowd here(0);
   for (int i = 0; i < 20; ++i) here.add(false).connection()->write(first_byte);
@@ -209,6 +245,16 @@ TEST_CASE("T17 a handshake that fails on another thread fails as any other") {
   REQUIRE(here.failures.size() == 1);
   CHECK(describe(here.failures[0]) == describe(tls::errc::refused_our_certificate));
   CHECK(here.server.events().empty());
+}
+
+TEST_CASE("a step of a handshake is done in the loop where no thread can be had") {
+  exchange here;
+  const struct no_threads {
+    no_threads() { threads_are_refused = true; }
+    ~no_threads() { threads_are_refused = false; }
+  } none;
+  here.run();
+  CHECK(here.client.received() == "hello");
 }
 
 TEST_CASE("T3 a connection may go while its handshake is on another thread, and so may the loop") {

@@ -241,6 +241,100 @@ TEST_CASE("E4 a connection that ends in connection_made has no complaint about t
   CHECK(reports.empty());
 }
 
+TEST_CASE("X2 T12 a protocol that throws when it is made is no success for who waits for the handshake") {
+  tls_pair pair;
+  pair.scheduler.on_error([](const error_event&) {});
+  pair.client.on_made = [](transport&) { throw std::runtime_error("no"); };
+  pair.connect();
+  CHECK(pair.client_code == sluice::errc::protocol_threw);
+  CHECK(pair.client.lost_reason() == sluice::errc::protocol_threw);
+}
+
+TEST_CASE("T12 a connection that its own check ends is told as the failure that it is, once") {
+  tls_pair pair;
+  int failures = 0;
+  pair.client_options.on_failure = [&](std::uint64_t, std::error_code, std::string_view) { ++failures; };
+  pair.client_options.check_peer = [&](const tls::session&) {
+    pair.made->second.abort();
+    return true;
+  };
+  pair.connect();
+  CHECK(pair.client_code == sluice::errc::aborted);
+  CHECK(pair.client.events().empty());
+  CHECK(failures == 1);
+  CHECK(pair.client_context.counters().failed == 1);
+  CHECK(pair.client_context.counters().done == 0);
+}
+
+TEST_CASE("T3 V5 a layer that was ended before it is put in is the end of the connection, and whoever asked for it hears that") {
+  for (const bool abort : {false, true}) {
+    CAPTURE(abort);
+    tls_pair pair;
+    pair.make_contexts();
+    recording_protocol asker, peer;
+    int told = 0;
+    pair.server_connection.done = [&](const result<transport&>& outcome) {
+      ++told;
+      CHECK(!outcome);
+    };
+    const auto made = memory::pair(pair.scheduler, borrow(asker), borrow(peer));
+    auto between = std::make_unique<tls::layer>(pair.scheduler, pair.server_context, pair.server_connection);
+    abort ? between->abort() : between->close();
+    CHECK(!made.first.upgrade(std::move(between), borrow(pair.server)));
+    pair.scheduler.advance(1min);
+    CHECK(asker.trace() == "made, " + lost_line(sluice::errc::aborted));
+    CHECK(pair.server.trace().empty());
+    CHECK(peer.is_lost());
+    CHECK(told == 1);
+    CHECK(pair.scheduler.open_transports() == 0);
+  }
+}
+
+TEST_CASE("T12 start_tls behind the peer's end fails at once") {
+  tls_pair pair;
+  pair.make_contexts();
+  recording_protocol asker, peer;
+  asker.on_eof = [] { return eof::keep_open; };
+  const auto made = memory::pair(pair.scheduler, borrow(asker), borrow(peer));
+  made.second.write_eof();
+  pair.run();
+  CHECK(!made.first.upgrade(std::make_unique<tls::layer>(pair.scheduler, pair.server_context), borrow(pair.server)));
+  pair.run();
+  CHECK(asker.lost_reason() == tls::errc::handshake_cut);
+}
+
+TEST_CASE("I3 TLS inside TLS does not answer for the TLS below it before it has its own") {
+  tls_pair pair;
+  pair.connect();
+  CHECK(pair.server.connection()->info<tls::session>());
+  recording_protocol inner;
+  auto between = std::make_unique<tls::layer>(pair.scheduler, pair.server_context);
+  const tls::layer& above = *between;
+  CHECK(!pair.server.connection()->upgrade(std::move(between), borrow(inner)));
+  pair.run();
+  CHECK(above.tls_state() == tls::layer_machine::state::handshaking);
+  CHECK(!above.info<tls::session>());
+  CHECK(above.info<transport_kind>()->value == "memory");
+}
+
+TEST_CASE("T12 a layer that is taken out in its handshake tells who waits for it") {
+  tls_pair pair;
+  pair.make_contexts();
+  recording_protocol asker, next, peer;
+  std::error_code told;
+  pair.server_connection.done = [&](const result<transport&>& outcome) { told = outcome.error(); };
+  const auto made = memory::pair(pair.scheduler, borrow(asker), borrow(peer));
+  CHECK(!made.first.upgrade(std::make_unique<tls::layer>(pair.scheduler, pair.server_context, pair.server_connection), borrow(pair.server)));
+  pair.run();
+  CHECK(!made.first.set_protocol(borrow(next)));
+  pair.run();
+  CHECK(told == sluice::errc::aborted);
+  CHECK(pair.server_context.counters().failed == 1);
+  CHECK(next.trace() == "made");
+  made.first.close();
+  pair.run();
+}
+
 TEST_CASE("T9 a pause does not keep the goodbye from being heard") {
   tls_pair pair;
   pair.server_options.wait_for_close_notify = true;

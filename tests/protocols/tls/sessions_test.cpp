@@ -189,3 +189,16 @@ TEST_CASE("a response of OCSP is not stapled beyond its time") {
   later = 20min;
   CHECK(connect_once(pair).client == tls::errc::no_ocsp_response);
 }
+
+TEST_CASE("T15 an end without a goodbye does not take the session with it") {
+  run_both([](tls_pair& pair) {
+    for (const bool resumed : {false, true, true}) {
+      pair.connect();
+      CHECK(pair.client.connection()->info<tls::session>()->resumed == resumed);
+      pair.made->link.reset();
+      pair.run();
+      CHECK(pair.client.is_lost());
+      pair.disconnect();
+    }
+  });
+}

@@ -64,26 +64,43 @@ class layer final : public sluice::layer {
   eof eof_received() override;
   void connection_lost(std::error_code reason) override;
 
+  void stop_reading() override;
   send_result send(std::span<const const_bytes> parts) override;
+  void send_later(std::span<const const_bytes> newly_queued) override;
   std::error_code shutdown_output() override;
   progress begin_close(close_kind kind) override;
   void describe(info_query& query) const override;
 
+  // What is put off until the rest of a message of TLS itself has come.
+  enum class waiting : std::uint8_t {
+    no,
+    to_send,
+    to_say_goodbye
+  };
+
   detail::problem begin();
   bool was_injected(const_bytes data) noexcept;
+  void take(const_bytes data);
   void advance_handshake(const_bytes data);
   bool is_let_in(const_bytes data);
+  void keep_for_later(const_bytes data);
   void come_in();
   void leave_gate() noexcept;
   void shake(detail::record_io& io, const_bytes data);
+  void shake_here(const_bytes data);
   bool shake_apart(const_bytes data);
-  void step_done();
+  void step_done(bool was_done);
   void judge_handshake(detail::outcome result, const_bytes data);
   void finish_handshake();
   bool passes_own_check();
   void decrypt(detail::record_io& io);
+  // What comes from below is of interest.
+  bool listens() const noexcept { return machine_.listens() || waits_for_rest_ != waiting::no; }
+  void wait_for_rest(waiting what);
+  void go_on();
   void peer_said_goodbye();
   void say_goodbye();
+  void say_goodbye_late();
   void answer_goodbye();
   void wait_for_goodbye();
   void deadline_passed();
@@ -111,6 +128,7 @@ class layer final : public sluice::layer {
   std::uint32_t small_left_ = 0;
   std::uint32_t unread_answers_ = 0;
   layer_machine machine_;
+  waiting waits_for_rest_ = waiting::no;
   std::uint8_t events_ = 0;  // since it was silent
   bool counted_ = false;
   bool is_inside_ = false;  // the gate for handshakes
