@@ -54,8 +54,8 @@ class joining {
 
   std::string endpoint_;
   bool failed_ = false;
-  program_schemes schemes_;
   sluice::loop loop_;
+  program_schemes schemes_{"cat", loop_};
   sluice::coupled_protocols halves_ = sluice::make_coupling(loop_, [this](const auto& report) { ended(report); });
   sluice::connecting to_endpoint_;
   sluice::connecting to_terminal_;

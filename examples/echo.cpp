@@ -177,8 +177,8 @@ void serve(const settings& chosen) {
     for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
   };
   for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
-  program_schemes schemes;
-  loop.on_signal(SIGHUP, [&] { schemes.reload("echo"); });
+  program_schemes schemes("echo", loop);
+  loop.on_signal(SIGHUP, [&] { schemes.reload(); });
   sluice::hand_over::succession before;
   std::optional<sluice::hand_over::offer> next;
   if (!chosen.hand_over.empty()) {

@@ -23,7 +23,7 @@ constexpr auto tick = 100ms;
 // The keys, the clients, and how they end: no new ones, what is on its way is answered, and after the deadline the rest is cut off.
 class service : public kv_service {
  public:
-  explicit service(sluice::loop& loop) : loop_(loop) { sweep_.start(tick); }
+  explicit service(sluice::loop& loop) : schemes("kv_server", loop), loop_(loop) { sweep_.start(tick); }
 
   unsigned drain = 5;
   program_schemes schemes;
@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
       for (const int signal : {SIGTERM, SIGINT}) loop.remove_signal(signal);  // a second one ends the program at once
     };
     for (const int signal : {SIGTERM, SIGINT}) loop.on_signal(signal, stop);
-    loop.on_signal(SIGHUP, [&] { store.schemes.reload("kv_server"); });
+    loop.on_signal(SIGHUP, [&] { store.schemes.reload(); });
     for (const auto& endpoint : endpoints) store.listen(endpoint);
     loop.run();
   } catch (const std::system_error& error) {

@@ -68,7 +68,7 @@ class program {
 
   int run() {
     for (const int signal : {SIGTERM, SIGINT}) loop_.on_signal(signal, [this] { stop(); });
-    loop_.on_signal(SIGHUP, [this] { schemes_.reload("bridge"); });
+    loop_.on_signal(SIGHUP, [this] { schemes_.reload(); });
     return chosen_.many || chosen_.reconnect ? run_shared() : run_pairs();
   }
 
@@ -135,9 +135,9 @@ class program {
 
   const settings& chosen_;
   const sluice::transport* client_ = nullptr;  // for whom a connection is being begun
-  program_schemes schemes_{[this](auto format) { return header_of_client(format); }};
-  bool listens_;
   sluice::loop loop_;
+  program_schemes schemes_{"bridge", loop_, [this](auto format) { return header_of_client(format); }};
+  bool listens_;
   bridge::recording recording_{loop_, chosen_};
   std::unique_ptr<sluice::server> server_;
   std::optional<sluice::serial::port_watch> ports_;

@@ -36,7 +36,12 @@ void ask(sluice::loop& loop, const sluice::protocol_factory& factory) {
 void serve_endpoint(sluice::loop& loop, const sluice::protocol_factory& factory) {
   std::vector<tls::context> contexts;
   sluice::scheme_table schemes = sluice::transport_schemes();
-  tls::add_scheme(schemes, &contexts);
+  tls::scheme_options options;
+  options.made = &contexts;
+  options.on_server_failure = [](std::uint64_t, std::error_code, std::string_view detail) {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(detail.size()), detail.data());
+  };
+  tls::add_scheme(schemes, options);
   const auto server = schemes.listen(loop, "tls://127.0.0.1:7443?cert=cert.pem&key=key.pem", factory);
   loop.on_signal(SIGHUP, [&] {
     for (tls::context& each : contexts) each.reload();

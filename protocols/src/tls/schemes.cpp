@@ -50,10 +50,12 @@ class attempt final : public connecting::attempt {
 };
 
 std::unique_ptr<server> listen_below(const scheme_table& below, std::string_view scheme, loop& owner, const endpoint& at,
-                                     protocol_factory factory, std::vector<context>* made) {
+                                     protocol_factory factory, const scheme_options& program) {
   endpoint lower = at.with_scheme(scheme);
-  const context settings = context::server(detail::take_server_options(lower));
-  if (made != nullptr) made->push_back(settings);
+  server_options wanted = detail::take_server_options(lower);
+  wanted.on_failure = program.on_server_failure;
+  const context settings = context::server(wanted);
+  if (program.made != nullptr) program.made->push_back(settings);
   return below.listen(owner, lower, wrap<layer>(owner, std::move(factory), settings));
 }
 
@@ -73,9 +75,10 @@ protocol_factory client_factory(loop& owner, protocol_factory upper, const conte
 }
 
 connecting connect_below(const scheme_table& below, std::string_view scheme, loop& owner, const endpoint& to, protocol_factory factory,
-                         connect_handler done) {
+                         connect_handler done, const scheme_options& program) {
   endpoint lower = to.with_scheme(scheme);
   detail::client_choice chosen = detail::take_client_options(lower);
+  chosen.options.on_failure = program.on_client_failure;
   std::string name = chosen.name.empty() ? std::string(to.host()) : std::move(chosen.name);
   const auto state = std::make_shared<progress_of_attempt>();
   state->done = std::move(done);
@@ -89,25 +92,26 @@ connecting connect_below(const scheme_table& below, std::string_view scheme, loo
 
 // The table as it is now answers for what is below.
 bool add_over(scheme_table& table, const std::shared_ptr<const scheme_table>& below, const std::string& name, const std::string& inner,
-              std::vector<context>* made) {
+              const std::shared_ptr<const scheme_options>& options) {
   if ((", " + below->names() + ',').find(", " + inner + ',') == std::string::npos) return false;
   table.add(
       name,
-      [below, inner, made](loop& owner, const endpoint& at, protocol_factory factory) {
-        return listen_below(*below, inner, owner, at, std::move(factory), made);
+      [below, inner, options](loop& owner, const endpoint& at, protocol_factory factory) {
+        return listen_below(*below, inner, owner, at, std::move(factory), *options);
       },
-      [below, inner](loop& owner, const endpoint& to, protocol_factory factory, connect_handler done) {
-        return connect_below(*below, inner, owner, to, std::move(factory), std::move(done));
+      [below, inner, options](loop& owner, const endpoint& to, protocol_factory factory, connect_handler done) {
+        return connect_below(*below, inner, owner, to, std::move(factory), std::move(done), *options);
       });
   return true;
 }
 
 }  // namespace
 
-void add_scheme(scheme_table& table, std::vector<context>* made) {
+void add_scheme(scheme_table& table, scheme_options options) {
   const auto below = std::make_shared<const scheme_table>(table);
-  const bool over_tcp = add_over(table, below, "tls", "tcp", made);
-  const bool over_unix = add_over(table, below, "tls+unix", "unix", made);
+  const auto shared = std::make_shared<const scheme_options>(std::move(options));
+  const bool over_tcp = add_over(table, below, "tls", "tcp", shared);
+  const bool over_unix = add_over(table, below, "tls+unix", "unix", shared);
   if (!over_tcp && !over_unix) throw std::invalid_argument("tls::add_scheme: the table has neither tcp nor unix to put TLS over");
 }
 

@@ -5,6 +5,7 @@ usage: tls_peers_test.py BUILD_FOLDER_OF_THE_EXAMPLES CASE
 """
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 
 FOLDER = sys.argv[1]
 PATIENCE = 20  # seconds until something that should have happened counts as never happening
@@ -194,6 +196,59 @@ def kv_server_serves_redis_cli():
             cli = ["redis-cli", "--tls", "--cacert", made.path("ca.pem"), "-h", "localhost", "-p", str(port)]
             assert run(*cli, "set", "greeting", "hello").stdout == "OK\n"
             assert run(*cli, "get", "greeting").stdout == "hello\n"
+
+
+def speak_plainly(port, words=b"GET / HTTP/1.0\r\n\r\n"):
+    """Says words to a server of TLS and hears it out; the address that this was done from."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as peer:
+        peer.sendall(words)
+        with contextlib.suppress(ConnectionError):
+            while peer.recv(65536):
+                pass
+        return "%s:%d" % peer.getsockname()
+
+
+def servers_say_whose_handshake_failed_and_why():
+    with tempfile.TemporaryDirectory() as folder:
+        made, endpoint = served(folder)
+        wanting = f"{endpoint}&client_auth=require&client_ca={made.path('ca.pem')}"
+        with program("kv_server", wanting) as (process, port):
+            cli = run("redis-cli", "--tls", "--cacert", made.path("ca.pem"), "-h", "localhost", "-p", str(port), "get", "greeting")
+            assert cli.returncode != 0, cli
+            line = process.stderr.readline()
+            assert re.fullmatch(r"kv_server: 127\.0\.0\.1:\d+: .*certificate.*\n", line), line
+        with program("echo", wanting) as (process, port):
+            run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", input="")
+            line = process.stderr.readline()
+            assert re.fullmatch(r"echo: 127\.0\.0\.1:\d+: .*certificate.*\n", line), line
+            who = speak_plainly(port)
+            line = process.stderr.readline()
+            assert line.startswith(f"echo: {who}: ") and "HTTP" in line, line
+        with program("echo", endpoint + "&proxy_protocol=127.0.0.1") as (process, port):
+            speak_plainly(port, b"PROXY TCP4 192.0.2.1 10.0.0.2 8080 443\r\nGET / HTTP/1.0\r\n\r\n")
+            line = process.stderr.readline()
+            assert line.startswith("echo: 192.0.2.1:8080: ") and "HTTP" in line, line
+        with program("bridge", "tcp://127.0.0.1:1", endpoint) as (process, port):
+            who = speak_plainly(port)
+            while not (line := process.stderr.readline()).startswith("bridge: "):
+                assert line.startswith("pair "), line
+            assert line.startswith(f"bridge: {who}: ") and "HTTP" in line, line
+        with program("echo", endpoint) as (_, port):
+            cat = run(os.path.join(FOLDER, "cat"), f"tls://localhost:{port}", input="")
+            assert cat.stderr.startswith("cat: the certificate of ") and cat.stderr.count("\n") == 1, cat
+
+
+def a_flood_of_failures_is_no_flood_of_lines():
+    with tempfile.TemporaryDirectory() as folder:
+        _, endpoint = served(folder)
+        with program("echo", endpoint) as (process, port):
+            begin = time.monotonic()
+            for _ in range(300):
+                speak_plainly(port)
+            seconds = time.monotonic() - begin
+            process.send_signal(signal.SIGTERM)
+            lines = process.communicate(timeout=PATIENCE)[1].count("\n")
+            assert 20 <= lines <= 21 * (seconds + 2), (lines, seconds)
 
 
 def cat_verifies_whom_it_talks_to():

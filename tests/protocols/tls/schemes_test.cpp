@@ -2,18 +2,119 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdio>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include <sluice/error.hpp>
+#include <sluice/info.hpp>
 #include <sluice/loop.hpp>
 #include <sluice/schemes.hpp>
 #include <sluice/tcp.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
+#include "certificates.hpp"
+
 using namespace sluice;
 using testing::recording_protocol;
+
+namespace {
+
+class echo final : public protocol {
+  void connection_made(transport& made) override { transport_ = &made; }
+  void data_received(const_bytes data) override { transport_->write(data); }
+
+  transport* transport_ = nullptr;
+};
+
+struct failure {
+  std::error_code code;
+  std::string detail;
+  std::string peer;
+};
+
+// A server and clients of one table.
+struct site {
+  explicit site(std::string at = "127.0.0.1", std::string name = "localhost")
+      : host(std::move(at)), own(authority.issue({.names = {std::move(name)}})) {
+    tls::scheme_options options;
+    options.made = &contexts;
+    options.on_server_failure = note_in(server_failures);
+    options.on_client_failure = note_in(client_failures);
+    tls::add_scheme(table, options);
+    listen({});
+  }
+  ~site() {
+    server->close();
+    server->close_clients();
+    loop.run();
+  }
+
+  void listen(const std::string& server_options) {
+    server = table.listen(loop, "tls://" + host + ":0?cert=" + cert.path() + "&key=" + key.path() + server_options,
+                          [] { return std::make_unique<echo>(); });
+    to = "tls://" + host + ':' + std::to_string(server->sockets().front().port()) + '?';
+  }
+
+  // What comes of a connection that says a word and hears it again; the client's error, if there is one.
+  std::error_code ask(const std::string& options) {
+    recording_protocol client;
+    std::error_code code;
+    session = {};
+    client.on_made = [&](transport& made) {
+      session = *made.info<tls::session>();
+      made.write("hello");
+    };
+    client.on_data = [&](const_bytes) {
+      if (client.received() == "hello") client.connection()->close();
+    };
+    client.on_lost = [&](std::error_code reason) {
+      code = reason;
+      loop.stop();
+    };
+    const connecting attempt = table.connect(
+        loop, to + options, [&] { return borrow(client); },
+        [&](const result<transport&>& outcome) {
+          if (outcome) return;
+          code = outcome.error();
+          loop.stop();
+        });
+    loop.run();
+    return code;
+  }
+  std::string trusting() const { return "ca=" + ca.path(); }
+
+  tls::failure_handler note_in(std::vector<failure>& all) {
+    return [this, &all](std::uint64_t id, std::error_code code, std::string_view detail) {
+      failure& one = all.emplace_back(failure{code, std::string(detail), {}});
+      loop.for_each_transport([&](const transport& each) {
+        if (const auto peer = each.info<peer_address>(); each.id() == id && peer) one.peer = peer->value.to_string();
+      });
+    };
+  }
+
+  std::string host;
+  certificates::authority authority{"a test"};
+  certificates::made own;
+  certificates::file cert{own.certificate};
+  certificates::file key{own.key};
+  certificates::file ca{authority.certificate()};
+  std::vector<tls::context> contexts;
+  std::vector<failure> server_failures;
+  std::vector<failure> client_failures;
+  tls::session session;
+  sluice::loop loop;
+  scheme_table table = transport_schemes();
+  std::unique_ptr<sluice::server> server;
+  std::string to;
+};
+
+}  // namespace
 
 TEST_CASE("N7 T3 a cancelled connect ends the handshake: the peer sees the end, and nobody is told") {
   recording_protocol silent, client;
@@ -67,4 +168,31 @@ TEST_CASE("a handshake that fails is told to whoever waits for the connection, w
 TEST_CASE("a table without sockets has nothing to put TLS over") {
   scheme_table empty;
   CHECK_THROWS_AS(tls::add_scheme(empty), std::invalid_argument);
+}
+
+TEST_CASE("S15 a handshake that fails is told to the program, with whose it was, at the end that listens") {
+  for (const char* const version : {"1.2", "1.3"}) {
+    CAPTURE(version);
+    site here;
+    here.listen("&client_auth=require&client_ca=" + here.ca.path() + "&max_version=" + version);
+    CHECK(here.ask(here.trusting() + "&name=localhost"));
+    REQUIRE(here.server_failures.size() == 1);
+    CHECK(here.server_failures[0].code == tls::errc::no_certificate);
+    CHECK(here.server_failures[0].detail.find("certificate") != std::string::npos);
+    CHECK(here.server_failures[0].peer.starts_with("127.0.0.1:"));
+    CHECK(here.client_failures.size() == 1);
+  }
+}
+
+TEST_CASE("S15 a handshake that fails is told to the program at the end that connects") {
+  site here;
+  here.server->close();
+  CHECK(here.ask(here.trusting() + "&name=elsewhere") == std::errc::connection_refused);
+  CHECK(here.client_failures.empty());
+  site other;
+  CHECK(other.ask(other.trusting() + "&name=elsewhere") == tls::errc::name_mismatch);
+  REQUIRE(other.client_failures.size() == 1);
+  CHECK(other.client_failures[0].code == tls::errc::name_mismatch);
+  CHECK(other.client_failures[0].detail.find("asked for elsewhere") != std::string::npos);
+  CHECK(other.client_failures[0].peer == "127.0.0.1:" + std::to_string(other.server->sockets().front().port()));
 }

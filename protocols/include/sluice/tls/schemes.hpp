@@ -7,6 +7,17 @@
 
 namespace sluice::tls {
 
+/// What a program wants to have of the contexts that the rows make, and to hear of their connections.
+struct scheme_options {
+  /// Each context that `listen` makes goes here, so that the program can `reload()` it. Must outlive the use of the table.
+  std::vector<context>* made = nullptr;
+  /// Told of each failed handshake or connection of a `listen` (rule S15), as by `common_options::on_failure`. Without it nobody is told.
+  /// Inside the call `scheduler::for_each_transport` still finds the connection by its `id()`, and `info<peer_address>()` says whose it is.
+  failure_handler on_server_failure = {};
+  /// The same for `connect`, whose completion is told of a failed handshake, too.
+  failure_handler on_client_failure = {};
+};
+
 /// Adds a row over each of the schemes `tcp` and `unix` that `table` has: `tls://HOST:PORT` and `tls+unix:PATH`. All options of the scheme below
 /// go on to it, and the first in each line is the one that is usually needed:
 ///
@@ -20,8 +31,6 @@ namespace sluice::tls {
 ///
 /// `connect` tells its completion when the handshake is done: with the layer, or with the error and, in `result::detail()`, what a person should
 /// do. Cancelling ends the handshake, too. Throws `std::invalid_argument` if `table` has none of the two, or has one of the rows.
-///
-/// Each context that `listen` makes goes to `made`, which must outlive the use of the table, so that the program can `reload()` it.
-void add_scheme(scheme_table& table, std::vector<context>* made = nullptr);
+void add_scheme(scheme_table& table, scheme_options options = {});
 
 }  // namespace sluice::tls
