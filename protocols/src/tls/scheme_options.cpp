@@ -75,9 +75,9 @@ option_table<Settings> common_table() {
   return table;
 }
 
-std::string password_of(const identity_files& files) {
-  if (files.password_file.empty()) return {};
-  std::string text = read_file(files.password_file);
+std::string password_in(const std::string& file) {
+  if (file.empty()) return {};
+  std::string text = read_file(file);
   return text.substr(0, text.find_first_of("\r\n"));
 }
 
@@ -92,9 +92,17 @@ std::vector<identity> identities_of(const endpoint& from, const identity_files& 
     if (!files.key.empty()) one.key_file = files.key[i];
   }
   if (!files.pkcs12.empty()) all.emplace_back().pkcs12_file = files.pkcs12;
-  const std::string password = password_of(files);
-  for (identity& each : all) each.password = password;
   return all;
+}
+
+// Sorted, so that it does not matter in which order options of different names are written.
+client_choice::key_type taken_from(const endpoint& whole, const endpoint& rest) {
+  client_choice::key_type key;
+  for (const endpoint_option& each : whole.options())
+    if (each.name != "name" && std::ranges::find(rest.options(), each.name, &endpoint_option::name) == rest.options().end())
+      key.emplace_back(each.name, each.value);
+  std::ranges::stable_sort(key, {}, &client_choice::key_type::value_type::first);
+  return key;
 }
 
 }  // namespace
@@ -123,6 +131,8 @@ server_options take_server_options(endpoint& from) {
   if (all.options.identities.empty())
     throw bad_endpoint(from.error_at(text_range{from.text().size(), 0}, "there is no certificate; expected ?cert=FILE&key=FILE"));
   all.options.identities.front().ocsp_file = all.ocsp;
+  const std::string password = password_in(all.files.password_file);
+  for (identity& each : all.options.identities) each.password = password;
   return std::move(all.options);
 }
 
@@ -143,11 +153,17 @@ client_choice take_client_options(endpoint& from) {
       .flag(
           "require_ocsp", [](settings & all) -> auto& { return all.options.require_ocsp; });
   settings all;
+  const endpoint whole = from;
   table.take(from, all);
   const std::vector<identity> own = identities_of(from, all.files);
   if (own.size() > 1) throw bad_endpoint(from.error_at(text_range{from.text().size(), 0}, "there are several certificates; expected one"));
   if (!own.empty()) all.options.own = own.front();
-  return {std::move(all.options), std::move(all.name)};
+  return {std::move(all.options), std::move(all.files.password_file), std::move(all.name), taken_from(whole, from)};
+}
+
+context make_client(client_choice chosen) {
+  chosen.options.own.password = password_in(chosen.password_file);
+  return context::client(chosen.options);
 }
 
 }  // namespace sluice::tls::detail

@@ -1,9 +1,12 @@
 #include <sluice/tls/schemes.hpp>
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sluice/loop.hpp>
 #include <sluice/tls/layer.hpp>
@@ -13,6 +16,57 @@
 
 namespace sluice::tls {
 namespace {
+
+// What the rows of one table have in common. Connections with the same options share a context, so that no file is read again for them and
+// their sessions are resumed.
+class shared_contexts {
+ public:
+  explicit shared_contexts(scheme_options options) : options_(std::move(options)) { clients_.reserve(most_clients + 1); }
+
+  context make_server(endpoint& from) {
+    server_options settings = detail::take_server_options(from);
+    settings.on_failure = options_.on_server_failure;
+    context made = context::server(settings);
+    if (options_.made != nullptr) options_.made->push_back(made);
+    return made;
+  }
+
+  // That of `chosen.key`, the newest in front; what throws leaves everything as it was.
+  context client(detail::client_choice chosen) {
+    const std::lock_guard lock(guard_);
+    const auto found = std::ranges::find(clients_, chosen.key, &client_entry::key);
+    if (found != clients_.end()) {
+      std::rotate(clients_.begin(), found, found + 1);
+      return clients_.front().made;
+    }
+    client_entry entry{chosen.key, {}};
+    chosen.options.on_failure = options_.on_client_failure;
+    entry.made = detail::make_client(std::move(chosen));
+    if (options_.made != nullptr) options_.made->push_back(entry.made);
+    clients_.insert(clients_.begin(), std::move(entry));
+    if (clients_.size() > most_clients) forget_oldest();
+    return clients_.front().made;
+  }
+
+ private:
+  static constexpr std::size_t most_clients = 16;
+  struct client_entry {
+    detail::client_choice::key_type key;
+    context made;
+  };
+
+  // Connections that were begun with it have it still.
+  void forget_oldest() {
+    const context oldest = std::move(clients_.back().made);
+    clients_.pop_back();
+    if (options_.made == nullptr) return;
+    std::erase_if(*options_.made, [&oldest](const context& each) { return each && each.native_handle() == oldest.native_handle(); });
+  }
+
+  scheme_options options_;
+  std::mutex guard_;
+  std::vector<client_entry> clients_;
+};
 
 // One attempt: the connection below, then the handshake.
 struct progress_of_attempt {
@@ -50,12 +104,9 @@ class attempt final : public connecting::attempt {
 };
 
 std::unique_ptr<server> listen_below(const scheme_table& below, std::string_view scheme, loop& owner, const endpoint& at,
-                                     protocol_factory factory, const scheme_options& program) {
+                                     protocol_factory factory, shared_contexts& contexts) {
   endpoint lower = at.with_scheme(scheme);
-  server_options wanted = detail::take_server_options(lower);
-  wanted.on_failure = program.on_server_failure;
-  const context settings = context::server(wanted);
-  if (program.made != nullptr) program.made->push_back(settings);
+  const context settings = contexts.make_server(lower);
   return below.listen(owner, lower, wrap<layer>(owner, std::move(factory), settings));
 }
 
@@ -75,32 +126,31 @@ protocol_factory client_factory(loop& owner, protocol_factory upper, const conte
 }
 
 connecting connect_below(const scheme_table& below, std::string_view scheme, loop& owner, const endpoint& to, protocol_factory factory,
-                         connect_handler done, const scheme_options& program) {
+                         connect_handler done, shared_contexts& contexts) {
   endpoint lower = to.with_scheme(scheme);
   detail::client_choice chosen = detail::take_client_options(lower);
-  chosen.options.on_failure = program.on_client_failure;
   std::string name = chosen.name.empty() ? std::string(to.host()) : std::move(chosen.name);
   const auto state = std::make_shared<progress_of_attempt>();
   state->done = std::move(done);
   const auto below_done = [state](const result<transport&>& outcome) {
     if (!outcome) state->tell(outcome);
   };
-  connecting begun = below.connect(
-      owner, lower, client_factory(owner, std::move(factory), context::client(chosen.options), std::move(name), state), below_done);
+  const context settings = contexts.client(std::move(chosen));
+  connecting begun = below.connect(owner, lower, client_factory(owner, std::move(factory), settings, std::move(name), state), below_done);
   return connecting(std::make_unique<attempt>(std::move(begun), state));
 }
 
 // The table as it is now answers for what is below.
 bool add_over(scheme_table& table, const std::shared_ptr<const scheme_table>& below, const std::string& name, const std::string& inner,
-              const std::shared_ptr<const scheme_options>& options) {
+              const std::shared_ptr<shared_contexts>& contexts) {
   if ((", " + below->names() + ',').find(", " + inner + ',') == std::string::npos) return false;
   table.add(
       name,
-      [below, inner, options](loop& owner, const endpoint& at, protocol_factory factory) {
-        return listen_below(*below, inner, owner, at, std::move(factory), *options);
+      [below, inner, contexts](loop& owner, const endpoint& at, protocol_factory factory) {
+        return listen_below(*below, inner, owner, at, std::move(factory), *contexts);
       },
-      [below, inner, options](loop& owner, const endpoint& to, protocol_factory factory, connect_handler done) {
-        return connect_below(*below, inner, owner, to, std::move(factory), std::move(done), *options);
+      [below, inner, contexts](loop& owner, const endpoint& to, protocol_factory factory, connect_handler done) {
+        return connect_below(*below, inner, owner, to, std::move(factory), std::move(done), *contexts);
       });
   return true;
 }
@@ -109,9 +159,9 @@ bool add_over(scheme_table& table, const std::shared_ptr<const scheme_table>& be
 
 void add_scheme(scheme_table& table, scheme_options options) {
   const auto below = std::make_shared<const scheme_table>(table);
-  const auto shared = std::make_shared<const scheme_options>(std::move(options));
-  const bool over_tcp = add_over(table, below, "tls", "tcp", shared);
-  const bool over_unix = add_over(table, below, "tls+unix", "unix", shared);
+  const auto contexts = std::make_shared<shared_contexts>(std::move(options));
+  const bool over_tcp = add_over(table, below, "tls", "tcp", contexts);
+  const bool over_unix = add_over(table, below, "tls+unix", "unix", contexts);
   if (!over_tcp && !over_unix) throw std::invalid_argument("tls::add_scheme: the table has neither tcp nor unix to put TLS over");
 }
 

@@ -276,6 +276,27 @@ def bridge_speaks_tls_at_both_ends():
                         exchange(peer)
 
 
+def bridge_comes_back_to_its_session():
+    with tempfile.TemporaryDirectory() as folder:
+        made = authority(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*made.issue("server"))
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(PATIENCE)
+            first = f"tls://127.0.0.1:{listening.getsockname()[1]}?ca={made.path('ca.pem')}"
+            with program("bridge", first, "tcp://127.0.0.1:0") as (_, outer):
+                for resumed in (False, True, True):
+                    with socket.create_connection(("127.0.0.1", outer), PATIENCE) as client:
+                        with context.wrap_socket(listening.accept()[0], server_side=True) as server:
+                            client.sendall(b"hello")
+                            assert server.recv(100) == b"hello"
+                            assert server.session_reused == resumed, resumed
+                            server.sendall(b"hello")
+                            assert client.recv(100) == b"hello"
+                            client.shutdown(socket.SHUT_WR)
+                            assert server.recv(100) == b""
+
+
 def starttls_echo_becomes_secure_and_takes_nothing_that_was_injected():
     with tempfile.TemporaryDirectory() as folder:
         made = authority(folder)

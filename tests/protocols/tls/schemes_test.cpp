@@ -196,3 +196,74 @@ TEST_CASE("S15 a handshake that fails is told to the program at the end that con
   CHECK(other.client_failures[0].detail.find("asked for elsewhere") != std::string::npos);
   CHECK(other.client_failures[0].peer == "127.0.0.1:" + std::to_string(other.server->sockets().front().port()));
 }
+
+TEST_CASE("connections with the same options share a context: they read files once and come back to their sessions") {
+  site here;
+  CHECK(!here.ask(here.trusting() + "&name=localhost"));
+  CHECK(!here.session.resumed);
+  REQUIRE(here.contexts.size() == 2);  // the server's, then the client's
+  CHECK(!here.contexts[1].is_server());
+  REQUIRE(std::remove(here.ca.path().c_str()) == 0);
+  CHECK(!here.ask("name=localhost&nodelay=off&" + here.trusting()));
+  CHECK(here.session.resumed);
+  CHECK(here.contexts.size() == 2);
+  CHECK(here.contexts[1].counters().resumed == 1);
+  CHECK_THROWS_AS(here.contexts[1].reload(), std::system_error);  // the file is gone
+  here.ca.write(here.authority.certificate());
+  here.contexts[1].reload();
+  CHECK(!here.ask(here.trusting() + "&name=localhost"));
+}
+
+TEST_CASE("a name belongs to the connection, each other option to the context") {
+  site here;
+  CHECK(!here.ask(here.trusting() + "&name=localhost"));
+  CHECK(here.ask(here.trusting() + "&name=elsewhere") == tls::errc::name_mismatch);
+  CHECK(here.contexts.size() == 2);
+  CHECK(!here.ask(here.trusting() + "&verify=insecure"));
+  CHECK(!here.session.resumed);
+  CHECK(!here.session.verified);
+  CHECK(here.contexts.size() == 3);
+  CHECK(here.ask("name=localhost") == tls::errc::unknown_authority);
+  CHECK(here.contexts.size() == 4);
+}
+
+TEST_CASE("a context that cannot be made is not kept") {
+  site here;
+  REQUIRE(std::remove(here.ca.path().c_str()) == 0);
+  CHECK_THROWS_AS(here.ask(here.trusting() + "&name=localhost"), std::system_error);
+  CHECK(here.contexts.size() == 1);
+  here.ca.write(here.authority.certificate());
+  CHECK(!here.ask(here.trusting() + "&name=localhost"));
+  CHECK(here.contexts.size() == 2);
+}
+
+TEST_CASE("the password of a key is read once, too") {
+  site here;
+  const certificates::file locked(certificates::encrypted_key(here.own, "secret"));
+  const certificates::file password("secret\n");
+  const std::string options = here.trusting() + "&name=localhost&cert=" + here.cert.path() + "&key=" + locked.path() + "&password_file=";
+  CHECK_THROWS_AS(here.ask(options + here.cert.path()), std::system_error);
+  CHECK(!here.ask(options + password.path()));
+  REQUIRE(std::remove(password.path().c_str()) == 0);
+  CHECK(!here.ask(options + password.path()));
+  CHECK(here.session.resumed);
+}
+
+TEST_CASE("the contexts of the 16 sets of options that were used last are kept") {
+  site here;
+  const auto options = [&here](int number) {
+    return here.trusting() + "&name=localhost&handshake_timeout=" + std::to_string(30 + number) + 's';
+  };
+  for (int i = 0; i < 16; ++i) CHECK(!here.ask(options(i)));
+  CHECK(here.contexts.size() == 17);
+  CHECK(!here.ask(options(0)));  // so that the next one is the oldest
+  CHECK(here.session.resumed);
+  CHECK(!here.ask(options(16)));
+  CHECK(here.contexts.size() == 17);
+  CHECK(here.contexts.front().is_server());
+  CHECK(!here.ask(options(0)));
+  CHECK(here.session.resumed);
+  CHECK(!here.ask(options(1)));
+  CHECK(!here.session.resumed);
+  CHECK(here.contexts.size() == 17);
+}

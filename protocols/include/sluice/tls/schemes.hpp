@@ -9,7 +9,9 @@ namespace sluice::tls {
 
 /// What a program wants to have of the contexts that the rows make, and to hear of their connections.
 struct scheme_options {
-  /// Each context that `listen` makes goes here, so that the program can `reload()` it. Must outlive the use of the table.
+  /// Each context goes here, so that the program can `reload()` it: that of a `listen` for good, that of a `connect` for as long as the
+  /// table keeps it. Must outlive the use of the table. Every `listen` and `connect` may change it: they and whoever walks through it
+  /// belong to one thread, and nobody calls them on the way. A handler of a signal that does nothing but `reload()` is safe.
   std::vector<context>* made = nullptr;
   /// Told of each failed handshake or connection of a `listen` (rule S15), as by `common_options::on_failure`. Without it nobody is told.
   /// Inside the call `scheduler::for_each_transport` still finds the connection by its `id()`, and `info<peer_address>()` says whose it is.
@@ -30,7 +32,14 @@ struct scheme_options {
 ///   `wait_for_close_notify`, `allow_truncation`, `keylog`.
 ///
 /// `connect` tells its completion when the handshake is done: with the layer, or with the error and, in `result::detail()`, what a person should
-/// do. Cancelling ends the handshake, too. Throws `std::invalid_argument` if `table` has none of the two, or has one of the rows.
+/// do. Cancelling ends the handshake, too.
+///
+/// Files are read by each `listen`, and by the first `connect` with such options of TLS; later ones with the same options, `name` aside,
+/// have the same context, so that they read no file and resume sessions. What is in a file later is seen after `context::reload()`. The
+/// table, and its copies, keep the contexts of the 16 sets of options that were connected with last. A context that cannot be made is not
+/// kept: the next `connect` tries anew.
+///
+/// Throws `std::invalid_argument` if `table` has none of the two, or has one of the rows.
 void add_scheme(scheme_table& table, scheme_options options = {});
 
 }  // namespace sluice::tls
