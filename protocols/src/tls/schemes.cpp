@@ -110,6 +110,12 @@ std::unique_ptr<server> listen_below(const scheme_table& below, std::string_view
   return below.listen(owner, lower, wrap<layer>(owner, std::move(factory), settings));
 }
 
+// The zone of an IPv6 address says by which interface it is reached, and is no part of a name (RFC 6874, section 3).
+std::string name_of(std::string_view host) {
+  const bool is_ipv6 = host.find(':') != host.npos;
+  return std::string(is_ipv6 ? host.substr(0, host.find('%')) : host);
+}
+
 // The factory is called once, when the connection below is there.
 protocol_factory client_factory(loop& owner, protocol_factory upper, const context& settings, std::string name,
                                 std::shared_ptr<progress_of_attempt> state) {
@@ -129,7 +135,7 @@ connecting connect_below(const scheme_table& below, std::string_view scheme, loo
                          connect_handler done, shared_contexts& contexts) {
   endpoint lower = to.with_scheme(scheme);
   detail::client_choice chosen = detail::take_client_options(lower);
-  std::string name = chosen.name.empty() ? std::string(to.host()) : std::move(chosen.name);
+  std::string name = chosen.name.empty() ? name_of(to.host()) : std::move(chosen.name);
   const auto state = std::make_shared<progress_of_attempt>();
   state->done = std::move(done);
   const auto below_done = [state](const result<transport&>& outcome) {

@@ -267,3 +267,12 @@ TEST_CASE("the contexts of the 16 sets of options that were used last are kept")
   CHECK(!here.session.resumed);
   CHECK(here.contexts.size() == 17);
 }
+
+TEST_CASE("the zone of an IPv6 address is no part of the name that the server has to have") {
+  site here("[::1]", "IP:::1");
+  here.to.insert(here.to.find(']'), "%1");
+  CHECK(!here.ask(here.trusting()));
+  CHECK(here.session.server_name.empty());
+  CHECK(here.ask(here.trusting() + "&name=::2") == tls::errc::name_mismatch);
+  CHECK(here.client_failures.back().detail.find("asked for ::2") != std::string::npos);
+}

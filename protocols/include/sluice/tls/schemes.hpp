@@ -32,7 +32,7 @@ struct scheme_options {
 ///   `wait_for_close_notify`, `allow_truncation`, `keylog`.
 ///
 /// `connect` tells its completion when the handshake is done: with the layer, or with the error and, in `result::detail()`, what a person should
-/// do. Cancelling ends the handshake, too.
+/// do. Cancelling ends the handshake, too. Without `name` the host is meant, of an IPv6 address without its zone.
 ///
 /// Files are read by each `listen`, and by the first `connect` with such options of TLS; later ones with the same options, `name` aside,
 /// have the same context, so that they read no file and resume sessions. What is in a file later is seen after `context::reload()`. The
