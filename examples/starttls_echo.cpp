@@ -1,6 +1,7 @@
 // TLS that begins inside a connection: starttls_echo ENDPOINT --cert FILE --key FILE
-// echoes lines; the line STARTTLS is answered by OK, and everything behind that is TLS, echoed by the same protocol. With --connect it is the client
-// of such a server: starttls_echo ENDPOINT --connect --ca FILE --name NAME; it says STARTTLS, then what stands on its standard input.
+// echoes lines; the line STARTTLS is answered by OK, and everything behind that is TLS, echoed by the same protocol. With --connect it is
+// the client of such a server: starttls_echo ENDPOINT --connect --ca FILE --name NAME; it says STARTTLS, then what stands on its standard
+// input. SIGHUP makes the server read its files again.
 
 #include <sluice/framing/framed.hpp>
 #include <sluice/framing/line.hpp>
@@ -9,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -107,10 +109,20 @@ struct settings {
   std::string name = "localhost";
 };
 
+// The certificate and the key are read again; what is open stays open. If a file is wrong the old ones are used on.
+void reload(tls::context& context) {
+  try {
+    context.reload();
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "starttls_echo: %s\n", error.what());
+  }
+}
+
 int serve(sluice::loop& loop, const settings& chosen) {
   tls::server_options options;
   options.identities = {chosen.shown};
-  const tls::context context = tls::context::server(options);
+  tls::context context = tls::context::server(options);
+  loop.on_signal(SIGHUP, [&context] { reload(context); });
   const auto server = sluice::listen(loop, chosen.endpoint, [context] { return std::make_unique<line_echo>(context); });
   std::printf("listening on %s\n", server->sockets().front().to_string().c_str());
   std::fflush(stdout);

@@ -322,6 +322,35 @@ def starttls_echo_becomes_secure_and_takes_nothing_that_was_injected():
             assert wrong.returncode == 1 and "asked for elsewhere, the certificate is for localhost, 127.0.0.1" in wrong.stderr, wrong
 
 
+def starttls_echo_reads_its_certificate_again():
+    with tempfile.TemporaryDirectory() as folder:
+        made = authority(folder)
+        cert, key = made.issue("server")
+
+        def start(port):
+            plain = socket.create_connection(("127.0.0.1", port), PATIENCE)
+            plain.sendall(b"STARTTLS\n")
+            assert plain.recv(3) == b"OK\n"
+            return context_for(made).wrap_socket(plain, server_hostname="localhost")
+
+        with program("starttls_echo", "tcp://127.0.0.1:0", "--cert", cert, "--key", key) as (process, port):
+            with start(port) as before:
+                serial = before.getpeercert()["serialNumber"]
+                made.issue("server")
+                process.send_signal(signal.SIGHUP)
+                while True:
+                    with start(port) as after:
+                        if after.getpeercert()["serialNumber"] != serial:
+                            break
+                exchange(before, b"still here\n")
+                os.truncate(cert, 0)
+                process.send_signal(signal.SIGHUP)
+                while not (line := process.stderr.readline()).startswith(f"starttls_echo: {cert}: "):
+                    assert line, "the end came before the message"
+                with start(port) as after:
+                    exchange(after, b"hello\n")
+
+
 def endpoints_say_what_is_wrong_with_them():
     with tempfile.TemporaryDirectory() as folder:
         made, endpoint = served(folder)
