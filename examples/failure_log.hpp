@@ -15,6 +15,11 @@ class failure_log {
  public:
   failure_log(const char* program, sluice::scheduler& owner) : program_(program), scheduler_(owner) {}
 
+  /// `why` begins with who it was, if that is known.
+  void tell(std::string_view why) {
+    if (has_room()) print({}, why);
+  }
+
   /// `transport` is the `id()` of one that is still there.
   void tell(std::uint64_t transport, std::string_view why) {
     if (!has_room()) return;
@@ -23,7 +28,7 @@ class failure_log {
       if (each.id() != transport) return;
       if (const auto peer = each.info<sluice::peer_address>(); peer && peer->value.is_ip()) who = peer->value.to_string() + ": ";
     });
-    std::fprintf(stderr, "%s: %s%.*s\n", program_, who.c_str(), static_cast<int>(why.size()), why.data());
+    print(who, why);
   }
 
  private:
@@ -37,6 +42,10 @@ class failure_log {
       lines_ = 0;
     }
     return ++lines_ <= most_lines;
+  }
+
+  void print(const std::string& who, std::string_view why) const {
+    std::fprintf(stderr, "%s: %s%.*s\n", program_, who.c_str(), static_cast<int>(why.size()), why.data());
   }
 
   const char* program_;

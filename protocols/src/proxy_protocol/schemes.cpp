@@ -9,7 +9,6 @@
 
 #include <sluice/loop.hpp>
 #include <sluice/option_table.hpp>
-#include <sluice/proxy_protocol/receiver.hpp>
 #include <sluice/proxy_protocol/sender.hpp>
 
 namespace sluice::proxy_protocol {
@@ -57,7 +56,7 @@ const option_table<client_settings>& client_table() {
   return table;
 }
 
-protocol_factory wrap_server(loop& owner, endpoint& from, protocol_factory upper) {
+protocol_factory wrap_server(loop& owner, endpoint& from, protocol_factory upper, const failure_handler& on_failure) {
   server_settings all;
   server_table().take(from, all);
   if (all.options.trusted.empty() && !all.options.trust_without_ip) {
@@ -66,6 +65,7 @@ protocol_factory wrap_server(loop& owner, endpoint& from, protocol_factory upper
   }
   all.options.others = all.others.value_or(all.options.others);
   all.options.timeout = all.timeout.value_or(all.options.timeout);
+  all.options.on_failure = on_failure;
   return receive(owner, std::move(upper), std::move(all.options));
 }
 
@@ -82,10 +82,11 @@ protocol_factory wrap_client(loop& owner, endpoint& from, protocol_factory upper
 
 }  // namespace
 
-void add_options(scheme_table& table, header_source source) {
-  const auto wrap_either = [source = std::move(source)](loop& owner, endpoint& from, protocol_factory upper, scheme_table::role role) {
+void add_options(scheme_table& table, header_source source, failure_handler on_failure) {
+  const auto wrap_either = [source = std::move(source), on_failure = std::move(on_failure)](
+                               loop& owner, endpoint& from, protocol_factory upper, scheme_table::role role) {
     switch (role) {
-      case scheme_table::role::server: return wrap_server(owner, from, std::move(upper));
+      case scheme_table::role::server: return wrap_server(owner, from, std::move(upper), on_failure);
       case scheme_table::role::client: return wrap_client(owner, from, std::move(upper), source);
     }
     return upper;

@@ -20,14 +20,17 @@ BLOCK = SIGNATURE + b"\x21\x11\x00\x0c" + bytes([192, 0, 2, 1, 10, 0, 0, 2, 0x1F
 
 
 @contextlib.contextmanager
-def program(name, *arguments):
+def program(name, *arguments, told=None):
+    """Yields the port; what the program said on its standard error is added to `told` when it has ended."""
     process = subprocess.Popen([os.path.join(FOLDER, name), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
         assert line.startswith("listening on "), line + process.stderr.read()
         yield int(line.split("?")[0].rsplit(":", 1)[1])
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
+        errors = process.communicate(timeout=PATIENCE)[1]
+        if told is not None:
+            told += errors.splitlines()
     finally:
         process.kill()
 
@@ -100,6 +103,19 @@ def kv_server_tells_clients_from_elsewhere_apart():
                 assert b"addr=192.0.2.1:8080" in ask(peer, header + b"CLIENT INFO\r\nQUIT\r\n", None)
     with program("kv_server", "tcp://127.0.0.1:0?proxy_protocol=10.0.0.0/8") as port, client(port) as peer:
         assert ask(peer, BLOCK + b"PING\r\n", None) == b""
+
+
+def kv_server_says_whose_header_it_refused():
+    told = []
+    with program("kv_server", "tcp://127.0.0.1:0?proxy_protocol=127.0.0.1", told=told) as port:
+        for words, source in ((b"PING\r\n", None), (BLOCK, ("127.0.0.2", 0))):
+            with client(port, source) as peer:
+                told.append("%s:%d" % peer.getsockname())
+                with contextlib.suppress(ConnectionError):  # it may be over before anything is said
+                    assert ask(peer, words, None) == b""
+    assert len(told) == 4, told
+    for who, line in zip(told[:2], told[2:]):
+        assert line.startswith(f"kv_server: {who}: "), (who, line)
 
 
 def echo_takes_the_header_of_curl_off():

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -20,7 +21,12 @@ using testing::recording_protocol;
 namespace {
 
 struct site {
-  explicit site(proxy_protocol::header_source source = {}) { proxy_protocol::add_options(table, std::move(source)); }
+  explicit site(proxy_protocol::header_source source = {}) {
+    proxy_protocol::add_options(table, std::move(source), [this](std::uint64_t, std::error_code error, std::string_view detail) {
+      failure = error;
+      text = detail;
+    });
+  }
 
   // What the server's protocol was told, after a client said "hello".
   std::string exchange(const std::string& listen_options, const std::string& connect_options) {
@@ -47,6 +53,8 @@ struct site {
     return "nothing";
   }
 
+  std::error_code failure;
+  std::string text;
   recording_protocol server, client;
   sluice::loop loop;
   scheme_table table = transport_schemes();
@@ -104,6 +112,15 @@ TEST_CASE("without the option nothing is put in, and from elsewhere nothing is b
   site refusing;
   CHECK(refusing.exchange("?proxy_protocol=10.0.0.0/8", "") == "");
   CHECK(refusing.server.events().empty());
+  CHECK(refusing.failure == proxy_protocol::errc::untrusted_source);
+  CHECK(refusing.text.starts_with("127.0.0.1:"));
+}
+
+TEST_CASE("a header that is refused is told to the program") {
+  site here;
+  CHECK(here.exchange("?proxy_protocol=127.0.0.1", "") == "");
+  CHECK(here.failure == proxy_protocol::errc::no_header);
+  CHECK(here.text.starts_with("127.0.0.1:"));
 }
 
 TEST_CASE("what is wrong with the options is said with its place") {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <sluice/proxy_protocol/header.hpp>
+#include <sluice/proxy_protocol/receiver.hpp>
 #include <sluice/scheme_table.hpp>
 
 namespace sluice::proxy_protocol {
@@ -20,7 +21,8 @@ using header_source = std::function<std::optional<header>(version)>;
 ///   `proxy_protocol_timeout`.
 /// - `connect`: `send_proxy_protocol` (v1 or v2), with what `source` says, and else with the addresses of the connection itself.
 ///
-/// Failures go nowhere but to the connection's end; a program that wants to hear of them uses `receive`.
-void add_options(scheme_table& table, header_source source = {});
+/// `on_failure` is told of each connection of a `listen` that is not served for its header or for where it comes from, as by
+/// `receiver_options::on_failure`. Without it nobody is told.
+void add_options(scheme_table& table, header_source source = {}, failure_handler on_failure = {});
 
 }  // namespace sluice::proxy_protocol
