@@ -28,9 +28,7 @@ int verify_chain(X509_STORE_CTX* at, void*) {
   const bool verifies = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
   if (!verifies) return 1;
   const int good = mine.contexts().pins.empty() ? X509_verify_cert(at) : accept_pinned(*at, mine.contexts());
-  if (good == 1) return 1;
-  mine.set_problem(verification_problem(*at, mine.name()));
-  return 0;
+  return good == 1 || mine.tolerates(verification_problem(*at, mine.name())) ? 1 : 0;
 }
 
 void log_secret(const SSL* ssl, const char* line) { ssl_session::of(ssl).state().write_keylog(line); }
@@ -114,8 +112,7 @@ int check_response(SSL* ssl, void*) {
   const X509* const leaf = SSL_get0_peer_certificate(ssl);
   const bool required = mine.state().client().require_ocsp || (leaf != nullptr && must_be_stapled(*leaf));
   if (verdict == ocsp_verdict::good || (verdict != ocsp_verdict::revoked && !required)) return 1;
-  mine.set_problem({verdict == ocsp_verdict::revoked ? errc::revoked : errc::no_ocsp_response, {}});
-  return 0;
+  return mine.tolerates({verdict == ocsp_verdict::revoked ? errc::revoked : errc::no_ocsp_response, {}}) ? 1 : 0;
 }
 
 // 0: OpenSSL keeps its own reference.

@@ -105,6 +105,7 @@ context_set::choice make_choice(const server_options& options, const session_mar
   if (options.clients != client_auth::none) ask_clients(*made.context, options);
   SSL_CTX_set_session_id_context(made.context.get(), mark.data(), static_cast<unsigned>(mark.size()));
   SSL_CTX_set_session_cache_mode(made.context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_max_early_data(made.context.get(), 0);
   if (!options.tickets) {
     SSL_CTX_set_options(made.context.get(), SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(made.context.get(), 0);
@@ -172,7 +173,7 @@ const staple* context_set::staple_of(const X509* leaf) const noexcept {
 context_state::context_state(const server_options& options) : tickets(options.ticket_key_lifetime), server_(options) {
   check(!options.identities.empty(), "a server needs an identity: a certificate and its private key");
   check(options.clients == client_auth::none || is_given(options.client_trust),
-        "a server that asks for client certificates needs authorities to verify them by");
+        "a server that asks for client certificates needs authorities to verify them by (client_trust, or client_ca= in an endpoint)");
   check(options.clients != client_auth::none || !is_given(options.client_trust),
         "whom to believe among clients is said, and no client is asked for a certificate; request or require them");
   check(options.ticket_key_lifetime.count() > 0, "ticket_key_lifetime must be above 0");
@@ -191,6 +192,7 @@ context_state::context_state(const client_options& options) : tickets(std::chron
 void context_state::check_common() {
   const common_options& options = common();
   check(options.min_version <= options.max_version, "min_version is above max_version");
+  check(!options.check_decides || options.check_peer, "check_decides is on, and there is no check_peer to decide");
   check(options.handshake_timeout.count() > 0, "handshake_timeout must be above 0");
   check(options.shutdown_timeout.count() > 0, "shutdown_timeout must be above 0");
   alpn_ = wire_form(options.alpn);

@@ -66,7 +66,7 @@ key_ptr read_key(const source& from, std::string password) {
   key_ptr key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_password, &password));
   if (key != nullptr) return key;
   if (from.text.find("ENCRYPTED") != std::string::npos)
-    throw_openssl(errc::bad_password, from.name + (password.empty() ? ": the private key is encrypted; give its password"
+    throw_openssl(errc::bad_password, from.name + (password.empty() ? ": the private key is encrypted; give its password (password_file= in an endpoint)"
                                                                     : ": the password does not fit the private key"));
   throw_openssl(errc::bad_file, from.name + ": holds no private key; expected PEM with \"-----BEGIN PRIVATE KEY-----\"");
 }

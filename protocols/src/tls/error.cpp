@@ -15,7 +15,7 @@ const char* text(errc value) noexcept {
       return "the peer's certificate is for another name; connect by a name that it has, or give that name to verify";
     case errc::unknown_authority:
       return "the peer's certificate comes from an authority that is not trusted here; add that authority's certificate to the trusted "
-             "ones";
+             "ones, or have the peer send the certificates in between";
     case errc::self_signed: return "the peer's certificate is signed by itself and not trusted here; add it to the trusted ones, or pin it";
     case errc::revoked: return "the peer's certificate was revoked by its authority; its owner has to get a new one";
     case errc::not_pinned: return "the peer's certificate is none of the pinned ones; if it was renewed on purpose, pin the new one";
@@ -24,7 +24,8 @@ const char* text(errc value) noexcept {
     case errc::no_ocsp_response:
       return "the peer's certificate came without a valid OCSP response, which is required here; switch on stapling there";
     case errc::rejected: return "this program's own check refused the peer";
-    case errc::name_required: return "there is no name to verify the peer's certificate by; give the name of the server";
+    case errc::name_required:
+      return "there is no name to verify the peer's certificate by; give the name of the server (server_name, or name= in an endpoint)";
     case errc::wrong_version: return "the two ends have no version of TLS in common; this end speaks TLS 1.2 and 1.3 unless told otherwise";
     case errc::no_common_cipher: return "the two ends have no cipher, group or signature in common; one of them needs an update";
     case errc::no_common_protocol: return "the two ends have no ALPN protocol in common; compare their lists";

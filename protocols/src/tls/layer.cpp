@@ -253,7 +253,8 @@ void layer::judge_handshake(outcome result, const_bytes data) {
 void layer::finish_handshake() {
   deadline_.stop();
   if (!passes_own_check()) {
-    fail_with({errc::rejected, {}});
+    const problem& reason = session_->unverified();
+    fail_with(reason.code ? reason : problem{errc::rejected, {}});
     return;
   }
   if (machine_.handshake_done() != action::establish) return;

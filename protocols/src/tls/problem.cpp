@@ -134,6 +134,16 @@ problem verification_problem(X509_STORE_CTX& at, const std::string& asked) noexc
   return result;
 }
 
+problem certificate_wanted() noexcept {
+  problem result{errc::refused_our_certificate, {}};
+  try {
+    result.detail = "the peer wants to see a certificate, and this end has none: give it one (client_options::own, or cert= and key= in an endpoint)";
+  } catch (const std::bad_alloc&) {
+    result.detail.clear();
+  }
+  return result;
+}
+
 void throw_setup(errc code, const std::string& what) { throw std::system_error(code, what); }
 
 void throw_openssl(errc code, const std::string& what) {

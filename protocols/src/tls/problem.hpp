@@ -21,6 +21,9 @@ problem take_openssl_problem() noexcept;
 // Why the chain was refused, in the middle of its verification. `asked` is the name that was to be verified.
 problem verification_problem(X509_STORE_CTX& at, const std::string& asked) noexcept;
 
+// The peer asked for a certificate, got none, and refuses that.
+problem certificate_wanted() noexcept;
+
 // A failure of set-up: `what` names the file or option.
 [[noreturn]] void throw_setup(errc code, const std::string& what);
 // As above, with what OpenSSL says about it.

@@ -60,6 +60,8 @@ option_table<Settings> common_table() {
           "shutdown_timeout", [](Settings & all) -> auto& { return all.options.shutdown_timeout; }, 1ms, 1h)
       .flag(
           "wait_for_close_notify", [](Settings & all) -> auto& { return all.options.wait_for_close_notify; })
+      .size(
+          "small_records_first", [](Settings & all) -> auto& { return all.options.small_records_first; }, 0, 1U << 30)
       .flag(
           "allow_truncation", [](Settings & all) -> auto& { return all.options.allow_truncation; })
       .text(

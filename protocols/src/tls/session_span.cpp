@@ -23,7 +23,8 @@ std::time_t end_of_sessions(const SSL& connection) noexcept {
 // What is renewed keeps what it had.
 int put_end_into_ticket(SSL* ssl, void*) noexcept {
   if (SSL_session_reused(ssl) == 1) return 1;
-  const std::int64_t end = end_of_sessions(*ssl);
+  // Who does not hold, and is here because the program had it so, is asked again.
+  const std::int64_t end = SSL_get_verify_result(ssl) == X509_V_OK ? std::int64_t{end_of_sessions(*ssl)} : 0;
   return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &end, sizeof end);
 }
 

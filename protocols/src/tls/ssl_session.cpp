@@ -58,8 +58,17 @@ bool ssl_session::set_up_client() noexcept {
   return true;
 }
 
+bool ssl_session::tolerates(problem what) noexcept {
+  if (!state_->common().check_decides) {
+    set_problem(std::move(what));
+    return false;
+  }
+  if (!unverified_.code) unverified_ = std::move(what);
+  return true;
+}
+
 void ssl_session::keep(ssl_session_ptr fresh) noexcept {
-  if (name_.empty()) return;
+  if (name_.empty() || unverified_.code) return;
   try {
     contexts_->sessions.put(name_, {std::move(fresh), was_resumed() ? sessions_end_ : end_of_sessions(*ssl_)});
   } catch (const std::bad_alloc&) {
@@ -147,7 +156,8 @@ outcome ssl_session::judge(int result) noexcept {
 void ssl_session::explain_failure() noexcept {
   is_broken_ = true;
   problem found = take_openssl_problem();
-  if (was_asked_ && SSL_get_certificate(ssl_.get()) == nullptr && found.code == errc::no_common_cipher) found = {errc::refused_our_certificate, {}};
+  const bool showed_none = was_asked_ && SSL_get_certificate(ssl_.get()) == nullptr;
+  if (showed_none && (found.code == errc::no_common_cipher || found.code == errc::refused_our_certificate)) found = certificate_wanted();
   set_problem(std::move(found));
 }
 
@@ -174,7 +184,9 @@ session ssl_session::describe() const {
   for (int i = 0; i < sk_X509_num(chain); ++i)
     if (X509_cmp(sk_X509_value(chain, i), leaf) != 0) result.peer_chain.push_back(detail::describe(*sk_X509_value(chain, i)));
   const bool asked = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
-  result.verified = asked && SSL_get_verify_result(ssl) == X509_V_OK;
+  result.verify_error = unverified_.code;
+  result.verify_detail = unverified_.detail.empty() && unverified_.code ? unverified_.code.message() : unverified_.detail;
+  result.verified = asked && !unverified_.code && SSL_get_verify_result(ssl) == X509_V_OK;
   return result;
 }
 

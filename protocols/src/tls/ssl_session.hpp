@@ -76,6 +76,10 @@ class ssl_session {
     if (!problem_.code) problem_ = std::move(what);
   }
   void note_renegotiation() noexcept { renegotiation_ = true; }
+  // The peer's certificate does not hold. True if the program decides what follows.
+  bool tolerates(problem what) noexcept;
+  // Why it does not; empty if it does, or if nobody looked.
+  const problem& unverified() const noexcept { return unverified_; }
 
  private:
   bool set_up(workshop& shop) noexcept;
@@ -88,6 +92,7 @@ class ssl_session {
   std::string name_;
   ssl_ptr ssl_;
   problem problem_;
+  problem unverified_;
   std::time_t sessions_end_ = 0;  // of a client that came back: when that ends
   bool renegotiation_ = false;
   bool was_asked_ = false;  // for a certificate

@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include <openssl/ssl.h>
 
@@ -100,6 +101,52 @@ TEST_CASE("T15 a client that verifies has to say whom it wants") {
            pair.client_connection.server_name.clear();
            pair.client_options.verify_peer = false;
          }).code);
+}
+
+TEST_CASE("T15 a program may decide itself about a peer that does not hold, and learns why it does not") {
+  for (const bool accepts : {false, true}) {
+    CAPTURE(accepts);
+    tls_pair pair;
+    pair.server_options.identities = {identity_of(pair.authority.issue({.begins = -7200, .ends = -3600}))};
+    pair.client_options.check_decides = true;
+    tls::session seen;
+    pair.client_options.check_peer = [&](const tls::session& session) {
+      seen = session;
+      return accepts;
+    };
+    for (int i = 0; i < 2; ++i) {
+      pair.connect();
+      CHECK(seen.verify_error == tls::errc::certificate_expired);
+      CHECK(seen.verify_detail.find("the certificate of CN=a server expired on ") == 0);
+      CHECK(!seen.verified);
+      CHECK(!seen.resumed);
+      CHECK(pair.client_code == (accepts ? std::error_code() : make_error_code(tls::errc::certificate_expired)));
+      CHECK(pair.client.events().empty() != accepts);
+      if (accepts) CHECK(pair.client.connection()->info<tls::session>()->verify_error == tls::errc::certificate_expired);
+      pair.disconnect();
+    }
+  }
+}
+
+TEST_CASE("T15 a server may decide itself about its clients, and asks those who do not hold each time") {
+  tls_pair pair;
+  certificates::authority other("somebody else");
+  pair.server_options.clients = tls::client_auth::require;
+  pair.server_options.client_trust.ca_pem = pair.authority.certificate();
+  pair.server_options.check_decides = true;
+  std::vector<std::error_code> seen;
+  pair.server_options.check_peer = [&](const tls::session& session) {
+    seen.push_back(session.verify_error);
+    return true;
+  };
+  pair.client_options.own = identity_of(other.issue({.subject = "me", .for_clients = true}));
+  for (int i = 0; i < 2; ++i) {
+    pair.connect();
+    CHECK(pair.server.trace() == "made");
+    CHECK(!pair.server.connection()->info<tls::session>()->resumed);
+    pair.disconnect();
+  }
+  CHECK(seen == std::vector<std::error_code>(2, tls::errc::unknown_authority));
 }
 
 TEST_CASE("T15 a server's name is one that a certificate can be for, and a dot at its end is no part of it") {
@@ -274,6 +321,9 @@ TEST_CASE("options that would not be looked at are refused") {
   pinned.require_ocsp = false;
   pinned.verify_peer = false;
   CHECK(client_error(pinned) == tls::errc::bad_option);
+  tls::client_options undecided;
+  undecided.check_decides = true;
+  CHECK(client_error(undecided) == tls::errc::bad_option);
   tls::client_options half;
   half.own.key_pem = authority.issue().key;
   CHECK(client_error(half) == tls::errc::bad_option);

@@ -63,7 +63,7 @@ enum class unknown_name : std::uint8_t {
 using failure_handler = std::function<void(std::uint64_t transport, std::error_code error, std::string_view detail)>;
 
 /// A check of the program's own, after everything else has been verified and before the upper protocol hears of the connection. False, or an
-/// exception, ends it with `errc::rejected`.
+/// exception, ends it: with `errc::rejected`, or with the reason for which the peer's certificate does not hold (see `check_decides`).
 using peer_check = std::function<bool(const session&)>;
 
 /// What servers and clients have in common. Times are measured on the scheduler's clock.
@@ -92,6 +92,10 @@ struct common_options {
   std::size_t small_records_first = 0;
   /// A check of the program's own.
   peer_check check_peer = {};
+  /// A peer whose certificate does not hold is not refused for it: `check_peer`, which has to be set then, decides, and finds the reason in
+  /// `session::verify_error` and `verify_detail`. For programs that ask a person, or that trust whom they met first. Nothing is sent or delivered
+  /// before the decision, and no session of such a peer is kept. A certificate that is required and missing ends the connection all the same.
+  bool check_decides = false;
   /// Told of each failure.
   failure_handler on_failure = {};
 };
@@ -107,7 +111,7 @@ struct server_options : common_options {
   /// Session tickets, by which clients come back without a full handshake: for 7 days at most, and no longer than the certificates that were
   /// verified in it are valid. Early data (0-RTT) is never accepted.
   bool tickets = true;
-  /// How long a key that tickets are encrypted with is used; tickets of the one before are still accepted.
+  /// How long a key that tickets are encrypted with is used, on the system's clock; tickets of the one before are still accepted.
   std::chrono::seconds ticket_key_lifetime = std::chrono::hours(6);
   /// Handshakes that may be under way at a time on each loop, from the client's first byte on; 0 is no limit. Further clients wait for their turn,
   /// unread and holding next to nothing, for the handshake timeout at most. A client that says nothing takes no place.
@@ -142,8 +146,11 @@ struct context_counters {
 
 /// Certificates, trust and settings for many connections of one role. A value: copies are the same context. May be used in several threads.
 ///
-///     tls::context context = tls::context::server({.identities = {{.chain_file = "cert.pem", .key_file = "key.pem"}}});
-///     tcp::server server(loop, wrap<tls::layer>(loop, factory, context));
+///     tls::server_options options;
+///     options.identities.emplace_back();
+///     options.identities[0].chain_file = "cert.pem";
+///     options.identities[0].key_file = "key.pem";
+///     tcp::server server(loop, wrap<tls::layer>(loop, factory, tls::context::server(options)));
 class context {
  public:
   /// Stands for nothing; a layer that is given it fails with `errc::bad_option`.

@@ -19,7 +19,7 @@ enum class errc {
   not_pinned,                 ///< The peer's certificate is none of the pinned ones.
   certificate_unsuitable,     ///< A certificate of the chain may not be used for this: purpose, key, signature or form.
   no_certificate,             ///< The peer sent no certificate where one is required.
-  no_ocsp_response,           ///< The peer stapled no OCSP response where one is required, or one that is not valid.
+  no_ocsp_response,           ///< Where an OCSP response is required the peer stapled none, or one that is not valid.
   rejected,                   ///< The program's own check refused the peer.
   name_required,              ///< A client that verifies was given no name to verify.
   wrong_version,              ///< The two ends have no version of TLS in common.

@@ -29,7 +29,7 @@ struct scheme_options {
 /// - `connect`: `ca`, `ca_dir` and `ca_system`, whom to trust; `name`, who the server has to be (its host, if not given); `pin`; `verify` (full, or
 ///   insecure: whoever answers is believed), `require_ocsp`; `cert`, `key`, `pkcs12`, `password_file`, for servers that want to know who this is.
 /// - Both: `alpn` (separated by commas), `min_version` and `max_version` (1.2 or 1.3), `handshake_timeout`, `shutdown_timeout`,
-///   `wait_for_close_notify`, `allow_truncation`, `keylog`.
+///   `wait_for_close_notify`, `allow_truncation`, `small_records_first`, `keylog`.
 ///
 /// `connect` tells its completion when the handshake is done: with the layer, or with the error and, in `result::detail()`, what a person should
 /// do. Cancelling ends the handshake, too. Without `name` the host is meant, of an IPv6 address without its zone.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace sluice::tls {
@@ -35,11 +36,14 @@ struct session {
   protocol_version version = protocol_version::tls1_3;
   std::string cipher;       ///< "TLS_AES_256_GCM_SHA384".
   std::string alpn;         ///< The protocol that was chosen; empty if none was.
-  std::string server_name;  ///< What the client asked for; empty if it named nobody.
+  std::string server_name;  ///< The host name that the client asked for; empty if it named none, as for an IP address.
   /// The peer's certificate, then those that it sent along. Empty if it sent none. After a resumption only the first is known.
   std::vector<certificate> peer_chain;
   bool resumed = false;   ///< The keys come from an earlier connection; the peer is who it was then, not more than 7 days ago.
   bool verified = false;  ///< The peer's certificate was sent and verified, here or on the earlier connection.
+  /// Why it does not hold: one of `errc`. Only seen with `common_options::check_decides`; empty if nobody looked.
+  std::error_code verify_error;
+  std::string verify_detail;  ///< The same for a person: *the certificate of CN=example.org expired on 2026-11-01 …*.
 };
 
 }  // namespace sluice::tls
