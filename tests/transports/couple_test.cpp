@@ -149,26 +149,6 @@ TEST_CASE("E7 the end of one side becomes the end of the other, behind the bytes
   CHECK_FALSE(here.joint.is_open());
 }
 
-TEST_CASE("E5 an end that cannot be half closed is closed once it has sent everything") {
-  class one_way final : public layer {
-   public:
-    using layer::layer;
-    bool can_write_eof() const override { return false; }
-  };
-  recording_protocol left, right;
-  manual_scheduler scheduler;
-  coupled_protocols halves = make_coupling(scheduler);
-  memory::connection left_link = memory::pair(scheduler, borrow(left), std::move(halves.first));
-  memory::pair(scheduler, borrow(right), std::make_unique<one_way>(scheduler, std::move(halves.second)), {.capacity = 100});
-  const std::string all = pattern(50'000);
-  left_link.first.write(all);
-  left_link.first.write_eof();
-  scheduler.run_until_idle();
-  CHECK(right.received() == all);
-  CHECK(right.trace() == "made, data 50000, eof, lost");
-  CHECK(left.is_lost());
-}
-
 TEST_CASE("when one end is lost the other one closes once it has sent everything") {
   site here({.capacity = 1'000'000}, {.capacity = 100});
   here.right_link.link.stall(memory::side::second);

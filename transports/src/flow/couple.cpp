@@ -60,25 +60,26 @@ void coupling::abort() const {
     if (end != nullptr) end->abort();
 }
 
-coupled_protocols make_coupling(scheduler& owner, coupling_handler on_end) {
-  const shared_ends ends = shared_ends::make(owner, std::move(on_end));
+coupled_protocols make_coupling(scheduler& owner, coupling_handler on_end, const couple_options& settings) {
+  const shared_ends ends = shared_ends::make(owner, std::move(on_end), settings);
   auto first = std::make_unique<coupled_protocol>(ends, 0);
   return {std::move(first), std::make_unique<coupled_protocol>(ends, 1), coupling(ends)};
 }
 
 coupling couple(transport& first, transport& second, std::error_code& error, coupling_handler on_end, const_bytes unread_of_first,
-                const_bytes unread_of_second) {
+                const_bytes unread_of_second, const couple_options& settings) {
   if (&first == &second || &first.scheduler() != &second.scheduler())
     throw std::invalid_argument("sluice::couple: the two ends are one, or of two schedulers; expected two transports of one scheduler");
-  coupled_protocols halves = make_coupling(first.scheduler(), std::move(on_end));
+  coupled_protocols halves = make_coupling(first.scheduler(), std::move(on_end), settings);
   error = first.set_protocol(std::move(halves.first), unread_of_first);
   if (!error) error = second.set_protocol(std::move(halves.second), unread_of_second);
   return halves.joint;
 }
 
-coupling couple(transport& first, transport& second, coupling_handler on_end, const_bytes unread_of_first, const_bytes unread_of_second) {
+coupling couple(transport& first, transport& second, coupling_handler on_end, const_bytes unread_of_first, const_bytes unread_of_second,
+                const couple_options& settings) {
   std::error_code error;
-  coupling made = couple(first, second, error, std::move(on_end), unread_of_first, unread_of_second);
+  coupling made = couple(first, second, error, std::move(on_end), unread_of_first, unread_of_second, settings);
   if (error) throw std::system_error(error, "sluice::couple");
   return made;
 }

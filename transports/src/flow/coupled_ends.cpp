@@ -2,6 +2,7 @@
 
 #include <sluice/error.hpp>
 
+#include <new>
 #include <utility>
 
 namespace sluice::detail {
@@ -9,14 +10,13 @@ namespace {
 
 std::size_t opposite(std::size_t at) noexcept { return 1 - at; }
 
-void end_output(transport& sink) {
-  if (sink.can_write_eof())
-    sink.write_eof();
-  else
-    sink.close();
-}
-
 }  // namespace
+
+coupled_ends::coupled_ends(scheduler& owner, coupling_handler on_end, const couple_options& settings)
+    : owner_(owner), on_end_(std::move(on_end)), silence_(owner, [this] { heard_nothing(); }) {
+  ends_[0].longest_silence = settings.silence_of_first;
+  ends_[1].longest_silence = settings.silence_of_second;
+}
 
 void coupled_ends::made(std::size_t at, transport& connection) {
   end& here = ends_[at];
@@ -27,7 +27,7 @@ void coupled_ends::made(std::size_t at, transport& connection) {
   switch (there.stage) {
     case stage::awaited: connection.hold_for_sink(true); return;
     case stage::over: connection.close(); return;
-    case stage::input_ended: end_output(connection); break;
+    case stage::input_ended: end_output(at); break;
     case stage::open: there.connection->hold_for_sink(false); break;
   }
   if (there.is_above_mark) connection.hold_for_sink(true);
@@ -36,6 +36,7 @@ void coupled_ends::made(std::size_t at, transport& connection) {
 void coupled_ends::received(std::size_t at, const_bytes data) {
   end& here = ends_[at];
   const end& there = ends_[opposite(at)];
+  if (silence_.is_running()) count_silence();
   const bool taken = there.is_there() && there.connection->write(data) != write_status::dropped;
   (taken ? here.out.bytes : here.out.dropped) += data.size();
   ++here.out.chunks;
@@ -44,8 +45,44 @@ void coupled_ends::received(std::size_t at, const_bytes data) {
 
 void coupled_ends::input_ended(std::size_t at) {
   ends_[at].stage = stage::input_ended;
-  const end& there = ends_[opposite(at)];
-  if (there.is_there()) end_output(*there.connection);
+  silence_.stop();
+  if (ends_[opposite(at)].is_there()) end_output(opposite(at));
+}
+
+// The other end's input has ended. A peer that cannot be told may have an answer, for which there is nobody if the other end cannot be half
+// closed either: its end is the end of both directions.
+void coupled_ends::end_output(std::size_t at) {
+  const end& here = ends_[at];
+  transport& sink = *here.connection;
+  const bool is_heard = here.stage == stage::open && ends_[opposite(at)].connection->can_write_eof();
+  if (sink.can_write_eof()) {
+    sink.write_eof();
+  } else if (is_heard && here.longest_silence > duration::zero()) {
+    sink.flush();  // what this turn wrote is no progress of the time that begins now
+    count_silence();
+  } else {
+    sink.close();
+  }
+}
+
+void coupled_ends::count_silence() {
+  const end& here = ends_[asked()];
+  unsent_ = here.connection->get_write_buffer_size();
+  try {
+    silence_.start(here.longest_silence);
+  } catch (const std::bad_alloc&) {
+    here.connection->close();
+  }
+}
+
+// Who is not read cannot be heard, and who is still being asked has no answer yet.
+void coupled_ends::heard_nothing() {
+  transport& silent = *ends_[asked()].connection;
+  const bool is_read = silent.is_reading() && !ends_[opposite(asked())].is_above_mark;
+  if (is_read && silent.get_write_buffer_size() == unsent_)
+    silent.close();
+  else
+    count_silence();
 }
 
 void coupled_ends::above_mark(std::size_t at) {
@@ -58,6 +95,7 @@ void coupled_ends::above_mark(std::size_t at) {
 
 void coupled_ends::at_low_mark(std::size_t at) {
   ends_[at].is_above_mark = false;
+  if (silence_.is_running()) count_silence();
   const end& source = ends_[opposite(at)];
   if (source.is_there()) source.connection->hold_for_sink(false);
 }
@@ -77,6 +115,7 @@ void coupled_ends::left(std::size_t at) {
 
 void coupled_ends::finish(end& gone, end& other) {
   gone.stage = stage::over;
+  silence_.stop();
   if (other.is_there()) other.connection->close();
   if (!is_over()) return;
   const coupling_handler on_end = std::exchange(on_end_, nullptr);
