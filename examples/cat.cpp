@@ -3,8 +3,9 @@
 //     printf 'GET / HTTP/1.0\r\n\r\n' | cat tcp://localhost:80
 //     cat 'tls://127.0.0.1:4433?ca=ca.pem&name=localhost'
 //
-// The end of standard input ends what is sent; the end of what comes back ends standard output; both together end the program, with 0. When
-// anything goes wrong it says what, and ends with 1.
+// The end of standard input ends what is sent; the end of what comes back ends standard output; both together end the program, with 0. A peer
+// that cannot be told of the end of standard input, as over TLS 1.2, is listened to until it ends by itself, and a line, which never does, until
+// it has been silent for a second. When anything goes wrong it says what, and ends with 1.
 
 #include <sluice/couple.hpp>
 #include <sluice/error.hpp>
@@ -34,6 +35,13 @@ class joining {
     return [shared = std::make_shared<sluice::protocol_ptr>(std::move(half))] { return std::move(*shared); };
   }
 
+  sluice::coupled_protocols make_halves() {
+    sluice::couple_options how;
+    if (!never_ends(sluice::endpoint(endpoint_))) how.silence_of_second = sluice::duration::max();
+    sluice::coupling_handler on_end = [this](const sluice::coupling_report& report) { ended(report); };
+    return sluice::make_coupling(loop_, std::move(on_end), how);
+  }
+
   // Nothing is read before there is somebody to read it for.
   void connected(const sluice::result<sluice::transport&>& made) {
     if (!made) return fail(made.detail());
@@ -56,7 +64,7 @@ class joining {
   bool failed_ = false;
   sluice::loop loop_;
   program_schemes schemes_{"cat", loop_};
-  sluice::coupled_protocols halves_ = sluice::make_coupling(loop_, [this](const auto& report) { ended(report); });
+  sluice::coupled_protocols halves_ = make_halves();
   sluice::connecting to_endpoint_;
   sluice::connecting to_terminal_;
 };

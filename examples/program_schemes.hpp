@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sluice/endpoint.hpp>
 #include <sluice/error.hpp>
 #include <sluice/proxy_protocol/schemes.hpp>
 #include <sluice/schemes.hpp>
@@ -15,6 +16,9 @@
 #ifdef WITH_TLS
 #include <sluice/tls/schemes.hpp>
 #endif
+
+/// A serial line, or what stands for one: whoever is at the other side cannot be told of an end, and tells of none.
+inline bool never_ends(const sluice::endpoint& at) { return at.scheme() == "serial" || at.scheme() == "pty"; }
 
 /// What the programs know to listen on: every transport of the library, with the header of a proxy in front where an option says so and,
 /// where it was built with OpenSSL, TLS over them. Clients whose header or handshake fails are told of on the standard error; an attempt to

@@ -449,6 +449,23 @@ def cat_says_what_went_wrong():
     assert refused("cat").startswith("usage: ")
 
 
+def cat_ends_when_a_serial_line_has_nothing_more_to_say():
+    with tempfile.TemporaryDirectory() as folder:
+        link = os.path.join(folder, "tty")
+        device_end = new_terminal(link)
+        opened = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        command = [os.path.join(FOLDER, "cat"), f"serial://{link}?baud=115200"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdin.write(b"AT")
+            process.stdin.flush()
+            assert read_from_device(device_end, 2) == b"AT"
+            os.write(device_end, b"OK")
+            out, err = process.communicate(timeout=PATIENCE)
+            assert (process.returncode, out, err) == (0, b"OK", b""), (process.returncode, out, err)
+        os.close(opened)
+        os.close(device_end)
+
+
 def cat_and_socat_talk_through_fifos():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "fifo")

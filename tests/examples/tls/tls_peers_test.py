@@ -297,6 +297,52 @@ def bridge_comes_back_to_its_session():
                             assert server.recv(100) == b""
 
 
+@contextlib.contextmanager
+def s_server(made, *options):
+    cert, key = made.issue("server")
+    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-key", key, *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            port = next(line for line in server.stdout if line.startswith("ACCEPT ")).rsplit(":", 1)[1]
+            yield f"tls://127.0.0.1:{int(port)}?ca={made.path('ca.pem')}&name=localhost"
+        finally:
+            server.kill()
+
+
+REQUEST = "GET / HTTP/1.0\r\n\r\n"
+
+
+def is_page(text):
+    return text.startswith("HTTP/1.0 200 ok") and text.rstrip().endswith("</BODY></HTML>")
+
+
+def cat_hears_out_a_server_that_cannot_be_told_of_its_end():
+    with tempfile.TemporaryDirectory() as folder:
+        made = authority(folder)
+        for version in ("-tls1_2", "-tls1_3"):
+            with s_server(made, "-www", version) as endpoint:
+                done = run(os.path.join(FOLDER, "cat"), endpoint, input=REQUEST)
+                assert (done.returncode, done.stderr) == (0, "") and is_page(done.stdout), (version, done)
+
+
+def cat_tells_that_such_a_server_was_cut_off():
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        made = authority(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*made.issue("server"))
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        listener.settimeout(PATIENCE)
+        endpoint = f"tls://127.0.0.1:{listener.getsockname()[1]}?ca={made.path('ca.pem')}&name=localhost"
+        with subprocess.Popen([os.path.join(FOLDER, "cat"), endpoint], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as cat:
+            cat.stdin.write("a question")
+            cat.stdin.close()
+            with context.wrap_socket(listener.accept()[0], server_side=True) as peer:
+                assert peer.recv(10) == b"a question"
+                peer.sendall(b"half an ")  # and no goodbye
+            assert cat.stdout.read() == "half an " and cat.wait(PATIENCE) == 1
+            assert endpoint in cat.stderr.read()
+
+
 def starttls_echo_becomes_secure_and_takes_nothing_that_was_injected():
     with tempfile.TemporaryDirectory() as folder:
         made = authority(folder)
