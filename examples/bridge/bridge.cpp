@@ -8,7 +8,8 @@
 // The second endpoint listens if it can, unless --connect says otherwise. With --many its clients share one connection to the first:
 // each gets what comes from there, and what they send goes there in the order in which it arrived, cut where the system cut it. With --reconnect
 // clients stay while the first comes and goes, and wait meanwhile; without --many there is one at a time. SIGUSR1 prints counters, SIGHUP reads
-// certificates again. With --capture FILE, what passes over the first is recorded, for Wireshark, or for people if FILE ends in .txt.
+// certificates again. A first that cannot be told of a client's end, as over TLS 1.2 or a serial line, has --silence seconds for an answer, and as
+// long again after each part of it. With --capture FILE, what passes over the first is recorded, for Wireshark, or for people if FILE ends in .txt.
 
 #include <sluice/serial/port_watch.hpp>
 #include <sluice/shutdown.hpp>
@@ -51,6 +52,9 @@ void parse(int argc, char** argv, CLI::App& app, settings& chosen) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30U))
       ->capture_default_str();
   app.add_option("--drain", chosen.drain, "seconds to deliver what is in flight after SIGTERM or SIGINT")->capture_default_str();
+  app.add_option("--silence", chosen.silence,
+                 "seconds that FIRST may be silent after the end of its client, where it cannot be told of that")
+      ->default_str("5, or 1 for a serial line");
   app.add_option("--capture", chosen.capture, "record what passes over FIRST in this file: pcapng, or text if its name ends in .txt");
   app.add_option("--capture-size", chosen.capture_size, "bytes at which a new file is begun")->transform(CLI::AsSizeValue(false));
   app.add_option("--capture-keep", chosen.capture_keep, "how many older files are kept")

@@ -4,9 +4,12 @@
 #include <sluice/schemes.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <utility>
+
+#include "../program_schemes.hpp"
 
 namespace bridge {
 namespace {
@@ -50,14 +53,23 @@ pairs::pairs(sluice::loop& loop, const sluice::scheme_table& schemes, const sett
              const sluice::transport*& client)
     : loop_(loop),
       schemes_(schemes),
+      chosen_(chosen),
       records_(records),
       first_(chosen.first),
       introduces_clients_(introduces_clients(first_)),
       client_(client) {}
 
-std::uint64_t pairs::begin_pair(sluice::coupled_protocols& halves) {
+// A line has less time: it never ends by itself, and the next client may be waiting for it.
+sluice::duration pairs::longest_silence(const sluice::endpoint& at) const {
+  const unsigned otherwise = never_ends(at) ? 1 : 5;
+  return std::chrono::seconds(chosen_.silence.value_or(otherwise));
+}
+
+std::uint64_t pairs::begin_pair(sluice::coupled_protocols& halves, sluice::duration silence_of_second) {
   const std::uint64_t number = ++made_;
-  halves = sluice::make_coupling(loop_, [this, number](const auto& report) { ended(number, report); });
+  const sluice::couple_options how{.silence_of_first = longest_silence(first_), .silence_of_second = silence_of_second};
+  sluice::coupling_handler on_end = [this, number](const sluice::coupling_report& report) { ended(number, report); };
+  halves = sluice::make_coupling(loop_, std::move(on_end), how);
   open_[number].joint = halves.joint;
   return number;
 }
@@ -67,9 +79,10 @@ void pairs::connect_to_first(std::uint64_t number, sluice::protocol_ptr half, co
   open_[number].to_first = schemes_.connect(loop_, first_, once_recorded(records_, std::move(half)), connected(number, true));
 }
 
+// A client whose server has ended waits for the end of its own connection, and has no answer to give.
 sluice::protocol_ptr pairs::accept() {
   sluice::coupled_protocols halves;
-  const std::uint64_t number = begin_pair(halves);
+  const std::uint64_t number = begin_pair(halves, sluice::duration::zero());
   if (introduces_clients_) return std::make_unique<introduced_half>(*this, number, std::move(halves));
   connect_to_first(number, std::move(halves.first), nullptr);
   return std::move(halves.second);
@@ -77,7 +90,7 @@ sluice::protocol_ptr pairs::accept() {
 
 void pairs::connect_both(const sluice::endpoint& second) {
   sluice::coupled_protocols halves;
-  const std::uint64_t number = begin_pair(halves);
+  const std::uint64_t number = begin_pair(halves, longest_silence(second));
   connect_to_first(number, std::move(halves.first), nullptr);
   open_[number].to_second = schemes_.connect(loop_, second, once(std::move(halves.second)), connected(number, false));
 }

@@ -47,13 +47,15 @@ class pairs {
     slow_line line;
   };
 
-  std::uint64_t begin_pair(sluice::coupled_protocols& halves);
+  std::uint64_t begin_pair(sluice::coupled_protocols& halves, sluice::duration silence_of_second);
+  sluice::duration longest_silence(const sluice::endpoint& at) const;
   void connect_to_first(std::uint64_t number, sluice::protocol_ptr half, const sluice::transport* client);
   sluice::connect_handler connected(std::uint64_t number, bool first);
   void ended(std::uint64_t number, const sluice::coupling_report& report);
 
   sluice::loop& loop_;
   const sluice::scheme_table& schemes_;
+  const settings& chosen_;
   recording& records_;
   sluice::endpoint first_;
   bool introduces_clients_;

@@ -3,6 +3,7 @@
 #include <sluice/fan_out.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace bridge {
@@ -16,6 +17,7 @@ struct settings {
   sluice::overflow policy = sluice::overflow::disconnect;
   std::size_t queue = std::size_t{256} * 1024;
   unsigned drain = 5;
+  std::optional<unsigned> silence;
   std::string capture;
   std::size_t capture_size = 0;
   unsigned capture_keep = 0;

@@ -285,6 +285,26 @@ def bridge_bounds_what_waits_for_a_slow_line():
                 os.close(device_end)
 
 
+def bridge_gives_a_serial_line_time_to_answer_a_client_that_has_ended():
+    for silence, answer in (("1", b""), (str(PATIENCE), b"OK")):
+        with serial_bridge("--silence", silence) as (device_end, link, bridge):
+            opened = os.open(link, os.O_RDWR | os.O_NOCTTY)  # or there is nothing to read from before the bridge has opened it
+            peer = client(bridge.address())
+            peer.sendall(b"AT")
+            peer.shutdown(socket.SHUT_WR)
+            assert read_from_device(device_end, 2) == b"AT"
+            if answer:
+                os.write(device_end, answer)
+                assert read_exactly(peer, 2) == answer
+                os.close(device_end)
+            assert read_to_the_end(peer) == b""
+            bridge.process.send_signal(signal.SIGTERM)
+            assert bridge.process.wait(PATIENCE) == 0
+            os.close(opened)
+            if not answer:
+                os.close(device_end)
+
+
 def bridge_connects_to_what_cannot_listen_and_bounds_what_it_sends():
     with tempfile.TemporaryDirectory() as folder:
         link = os.path.join(folder, "tty")

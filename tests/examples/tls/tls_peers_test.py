@@ -343,6 +343,27 @@ def cat_tells_that_such_a_server_was_cut_off():
             assert endpoint in cat.stderr.read()
 
 
+def ask_and_end(port):
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as peer:
+        peer.sendall(REQUEST.encode())
+        peer.shutdown(socket.SHUT_WR)
+        heard = b""
+        while part := peer.recv(65536):
+            heard += part
+        return heard.decode()
+
+
+def bridge_hears_out_a_server_that_cannot_be_told_of_a_clients_end():
+    with tempfile.TemporaryDirectory() as folder:
+        made = authority(folder)
+        with s_server(made, "-www", "-tls1_2") as endpoint, program("bridge", endpoint, "tcp://127.0.0.1:0") as (_, port):
+            heard = ask_and_end(port)
+            assert is_page(heard), heard
+        for silence in ("0", "1"):
+            with s_server(made, "-tls1_2") as endpoint, program("bridge", endpoint, "tcp://127.0.0.1:0", "--silence", silence) as (_, port):
+                assert ask_and_end(port) == ""  # it never says anything, nor ends
+
+
 def starttls_echo_becomes_secure_and_takes_nothing_that_was_injected():
     with tempfile.TemporaryDirectory() as folder:
         made = authority(folder)
