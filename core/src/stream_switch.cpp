@@ -84,7 +84,8 @@ void stream_transport::apply_switch() {
     set_hold(hold::switching, false);
     if (!guarded("connection_made", [this] { protocol_->connection_made(*this); })) abort_with(errc::protocol_threw);
     // A layer must not wait in its handshake for a peer that has ended; what becomes of the connection is decided above it.
-    if (is_layer && machine_.current() == connection_machine::state::peer_ended) guarded("eof_received", [this] { protocol_->eof_received(); });
+    if (is_layer && machine_.current() == connection_machine::state::peer_ended)
+      guarded("eof_received", [this] { protocol_->eof_received(); });
     evaluate_flow();  // the new protocol hears of a pause that is still on (rule F15)
   }
   update();

@@ -166,7 +166,8 @@ TEST_CASE("a timer may outlive its scheduler if it is not started again") {
   one.stop();
 }
 
-TEST_CASE("starting a timer cannot fail: each keeps its place from construction on" * doctest::skip(!testing::allocation_counter::available())) {
+TEST_CASE("starting a timer cannot fail: each keeps its place from construction on" *
+          doctest::skip(!testing::allocation_counter::available())) {
   testing::manual_scheduler clock;
   int fired = 0;
   std::vector<std::unique_ptr<timer>> many;

@@ -130,7 +130,8 @@ void add_identity(std::vector<context_set::choice>& choices, credentials own, co
   }
   for (const credentials& other : at->own)
     if (have_one_kind_of_key(own, other))
-      throw_setup(errc::bad_option, own.name + ": is for the same names and has the same kind of key as " + other.name + ", and would never be used");
+      throw_setup(errc::bad_option,
+                  own.name + ": is for the same names and has the same kind of key as " + other.name + ", and would never be used");
   use(*at->context, own);
   at->own.push_back(std::move(own));
 }
@@ -183,8 +184,10 @@ context_state::context_state(const server_options& options) : tickets(options.ti
 
 context_state::context_state(const client_options& options) : tickets(std::chrono::hours(1)), client_(options) {
   check(options.verify_peer || !options.require_ocsp, "require_ocsp means nothing without verify_peer");
-  check(options.verify_peer || options.servers.pinned.empty(), "certificates are pinned, and verify_peer is off, which would not look at them");
-  check(options.servers.pinned.empty() || !options.require_ocsp, "require_ocsp means nothing for a pinned certificate, which needs no authority");
+  check(options.verify_peer || options.servers.pinned.empty(),
+        "certificates are pinned, and verify_peer is off, which would not look at them");
+  check(options.servers.pinned.empty() || !options.require_ocsp,
+        "require_ocsp means nothing for a pinned certificate, which needs no authority");
   check_common();
   current_ = load_all();
 }

@@ -66,8 +66,9 @@ key_ptr read_key(const source& from, std::string password) {
   key_ptr key(PEM_read_bio_PrivateKey(in.get(), nullptr, give_password, &password));
   if (key != nullptr) return key;
   if (from.text.find("ENCRYPTED") != std::string::npos)
-    throw_openssl(errc::bad_password, from.name + (password.empty() ? ": the private key is encrypted; give its password (password_file= in an endpoint)"
-                                                                    : ": the password does not fit the private key"));
+    throw_openssl(errc::bad_password,
+                  from.name + (password.empty() ? ": the private key is encrypted; give its password (password_file= in an endpoint)"
+                                                : ": the password does not fit the private key"));
   throw_openssl(errc::bad_file, from.name + ": holds no private key; expected PEM with \"-----BEGIN PRIVATE KEY-----\"");
 }
 
@@ -172,7 +173,8 @@ store_ptr load(const trust& from) {
   for (const std::string& each : from.ca_files) add_to(*store, {read_file(each), each});
   for (const std::string& each : from.ca_dirs) add_directory(*store, each);
   if (!from.ca_pem.empty()) add_to(*store, {from.ca_pem, "the authorities in memory"});
-  if ((from.system || !is_given(from)) && X509_STORE_set_default_paths(store.get()) != 1) throw_openssl(errc::bad_file, "the system's trust store");
+  if ((from.system || !is_given(from)) && X509_STORE_set_default_paths(store.get()) != 1)
+    throw_openssl(errc::bad_file, "the system's trust store");
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);  // a certificate that is trusted needs nobody to vouch for it
   return store;
 }

@@ -208,7 +208,8 @@ bool layer::shake_apart(const_bytes data) {
     step->session = std::move(session_);
     slow->step = step;
     slow_ = std::move(slow);
-    slow_->job = owner->run_in_executor([step] { step->run(); }, [this](const job_result<void>& end) { step_done(static_cast<bool>(end)); });
+    slow_->job =
+        owner->run_in_executor([step] { step->run(); }, [this](const job_result<void>& end) { step_done(static_cast<bool>(end)); });
   } catch (const std::bad_alloc&) {
     fail_with({make_error_code(std::errc::not_enough_memory), {}});
     return true;
@@ -397,7 +398,8 @@ void layer::go_on() {
 
 void layer::say_goodbye_late() {
   say_goodbye();
-  if (waits_for_rest_ == waiting::no && machine_.current() == layer_machine::state::closed) sluice::layer::begin_close(close_kind::graceful);
+  if (waits_for_rest_ == waiting::no && machine_.current() == layer_machine::state::closed)
+    sluice::layer::begin_close(close_kind::graceful);
 }
 
 void layer::send_later(std::span<const const_bytes> newly_queued) {
@@ -535,7 +537,8 @@ bool layer::release_buffers() noexcept {
 
 void layer::describe(info_query& query) const {
   if (session_ != nullptr && is_established()) query.answer<session>([this] { return session_->describe(); });
-  if (!query.answered() && !query.asks_for<session>()) sluice::layer::describe(query);  // of TLS below, if there is any, it is not this one's
+  const bool is_of_this_layer = query.asks_for<session>();  // and not of TLS below
+  if (!query.answered() && !is_of_this_layer) sluice::layer::describe(query);
 }
 
 }  // namespace sluice::tls

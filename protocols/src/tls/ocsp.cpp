@@ -8,7 +8,7 @@
 namespace sluice::tls::detail {
 namespace {
 
-constexpr long clock_skew = 300;               // seconds that the two clocks may differ
+constexpr long clock_skew = 300;                // seconds that the two clocks may differ
 constexpr long oldest_without_end = 7 * 86400;  // seconds, of a response that does not say when there is a newer one
 
 ocsp_basic_ptr parse(const unsigned char* der, long size) noexcept {

@@ -137,7 +137,8 @@ problem verification_problem(X509_STORE_CTX& at, const std::string& asked) noexc
 problem certificate_wanted() noexcept {
   problem result{errc::refused_our_certificate, {}};
   try {
-    result.detail = "the peer wants to see a certificate, and this end has none: give it one (client_options::own, or cert= and key= in an endpoint)";
+    result.detail =
+        "the peer wants to see a certificate, and this end has none: give it one (client_options::own, or cert= and key= in an endpoint)";
   } catch (const std::bad_alloc&) {
     result.detail.clear();
   }

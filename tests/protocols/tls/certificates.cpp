@@ -23,9 +23,7 @@ using key_ptr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using x509_ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 using bio_ptr = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
-key_ptr new_key(const request& wanted = {}) {
-  return {wanted.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free};
-}
+key_ptr new_key(const request& wanted = {}) { return {wanted.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free}; }
 bio_ptr memory() { return {BIO_new(BIO_s_mem()), BIO_free}; }
 bio_ptr memory(const std::string& text) { return {BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free}; }
 

@@ -153,9 +153,10 @@ TEST_CASE("T15 a server's name is one that a certificate can be for, and a dot a
   const auto asked_for = [](const std::string& name) { return ask([&](tls_pair& pair) { pair.client_connection.server_name = name; }); };
   CHECK(!asked_for("localhost.").code);
   CHECK(!asked_for("LOCALHOST").code);
-  for (const std::string& name : {std::string("localhost\0.example", 18), std::string(".localhost"), std::string("a..b"), std::string("localhost.."),
-                                  std::string(254, 'a'), std::string(64, 'a') + ".test", std::string("local host"), std::string("."),
-                                  std::string("fe80::1%lo"), std::string("[::1]"), std::string("localhost:443")}) {
+  for (const std::string& name :
+       {std::string("localhost\0.example", 18), std::string(".localhost"), std::string("a..b"), std::string("localhost.."),
+        std::string(254, 'a'), std::string(64, 'a') + ".test", std::string("local host"), std::string("."), std::string("fe80::1%lo"),
+        std::string("[::1]"), std::string("localhost:443")}) {
     CAPTURE(name);
     const verdict heard = asked_for(name);
     CHECK(heard.code == tls::errc::bad_option);

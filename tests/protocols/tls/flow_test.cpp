@@ -63,8 +63,9 @@ TEST_CASE("T10 T11 who pauses reading before TLS begins, or in its handshake, ho
     tls_pair pair;
     pair.make_contexts();
     recording_protocol asker;
-    const auto made = memory::pair(pair.scheduler, borrow(asker),
-                                   std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection));
+    const auto made =
+        memory::pair(pair.scheduler, borrow(asker),
+                     std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection));
     auto between = std::make_unique<tls::layer>(pair.scheduler, pair.server_context, pair.server_connection);
     tls::layer& above = *between;
     if (before) made.first.pause_reading();
@@ -95,8 +96,9 @@ TEST_CASE("T10 F13 C4 what bounds the output below bounds it above TLS, too") {
   options.close_timeout = 2s;
   options.idle_timeout = 1h;
   recording_protocol asker;
-  const auto made = memory::pair(pair.scheduler, borrow(asker),
-                                 std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection));
+  const auto made =
+      memory::pair(pair.scheduler, borrow(asker),
+                   std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, pair.client_connection));
   made.first.set_options(options);
   CHECK(!made.first.upgrade(std::move(layer), borrow(pair.server)));
   pair.run();

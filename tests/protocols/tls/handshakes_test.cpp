@@ -203,9 +203,10 @@ TEST_CASE("S15 a client that waits for its turn keeps its place, though somebody
   recording_protocol& server = here.servers.emplace_back();
   recording_protocol& client = here.clients.emplace_back();
   here.pair.make_contexts();
-  const auto made = memory::pair(here.pair.scheduler, std::make_unique<tls::layer>(here.pair.scheduler, borrow(server), here.pair.server_context),
-                                 std::make_unique<tls::layer>(here.pair.scheduler, borrow(client), here.pair.client_context, here.pair.client_connection),
-                                 {.max_receive = 20});
+  const auto made =
+      memory::pair(here.pair.scheduler, std::make_unique<tls::layer>(here.pair.scheduler, borrow(server), here.pair.server_context),
+                   std::make_unique<tls::layer>(here.pair.scheduler, borrow(client), here.pair.client_context, here.pair.client_connection),
+                   {.max_receive = 20});
   for (int i = 0; i < 5; ++i) {
     here.pair.run();
     made.first.resume_reading();

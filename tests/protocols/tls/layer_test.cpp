@@ -324,7 +324,8 @@ TEST_CASE("T12 a layer that is taken out in its handshake tells who waits for it
   std::error_code told;
   pair.server_connection.done = [&](const result<transport&>& outcome) { told = outcome.error(); };
   const auto made = memory::pair(pair.scheduler, borrow(asker), borrow(peer));
-  CHECK(!made.first.upgrade(std::make_unique<tls::layer>(pair.scheduler, pair.server_context, pair.server_connection), borrow(pair.server)));
+  CHECK(
+      !made.first.upgrade(std::make_unique<tls::layer>(pair.scheduler, pair.server_context, pair.server_connection), borrow(pair.server)));
   pair.run();
   CHECK(!made.first.set_protocol(borrow(next)));
   pair.run();
@@ -505,7 +506,8 @@ TEST_CASE("T6 T17 a goodbye inside the handshake is an error, and no success") {
     CHECK(!outcome);
     code = outcome.error();
   };
-  memory::pair(pair.scheduler, std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, options), borrow(stranger));
+  memory::pair(pair.scheduler, std::make_unique<tls::layer>(pair.scheduler, borrow(pair.client), pair.client_context, options),
+               borrow(stranger));
   pair.scheduler.advance(1min);
   CHECK(code == tls::errc::handshake_cut);
   CHECK(pair.client.events().empty());

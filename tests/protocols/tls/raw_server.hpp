@@ -19,7 +19,8 @@ class raw_server final : public sluice::protocol {
     const std::unique_ptr<BIO, decltype(&BIO_free)> chain(BIO_new_mem_buf(own.certificate.data(), -1), BIO_free);
     const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new_mem_buf(own.key.data(), -1), BIO_free);
     const std::unique_ptr<X509, decltype(&X509_free)> leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr), X509_free);
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(PEM_read_bio_PrivateKey(text.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(PEM_read_bio_PrivateKey(text.get(), nullptr, nullptr, nullptr),
+                                                                  EVP_PKEY_free);
     SSL_CTX_use_certificate(context_.get(), leaf.get());
     SSL_CTX_use_PrivateKey(context_.get(), key.get());
     SSL_CTX_set_num_tickets(context_.get(), 1);

@@ -131,7 +131,8 @@ TEST_CASE("T15 a session that fails is not tried again") {
   });
 }
 
-TEST_CASE("T15 sessions that were verified by other rules than those of the last reload are not used, also where a handshake was under way") {
+TEST_CASE(
+    "T15 sessions that were verified by other rules than those of the last reload are not used, also where a handshake was under way") {
   run_both([](tls_pair& pair) {
     certificates::authority other("somebody else");
     const certificates::file trusted(pair.authority.certificate());

@@ -22,7 +22,9 @@ bool detail::memory_wire::strikes() noexcept {
 namespace memory {
 
 channel::channel(sluice::scheduler& owner, wire_ptr wire, side end)
-    : stream_transport(owner), wire_(std::move(wire)), end_(end), soon_(owner, [this] { run(); }), arrival_(owner, [this] { reconsider(); }) {
+    : stream_transport(owner), wire_(std::move(wire)), end_(end), soon_(owner, [this] { run(); }), arrival_(owner, [this] {
+        reconsider();
+      }) {
   wire_->ends[index(end_)] = this;
 }
 

@@ -34,9 +34,10 @@ channel::channel(sluice::scheduler& owner, std::unique_ptr<device> line, opened 
       chosen_close_timeout_(options().close_timeout),
       retry_(owner, [this] { try_again(); }),
       break_(owner, [this] { end_break(); }),
-      next_turn_(owner, [this] {
-        if (wants_input() && device_ != nullptr && !failure_) read_more();
-      }),
+      next_turn_(owner,
+                 [this] {
+                   if (wants_input() && device_ != nullptr && !failure_) read_more();
+                 }),
       received_at_(owner.now()) {
   if (makes_packets(wanted_)) {
     packet_ = std::make_unique<packet_collector>(wanted_.packet_size);

@@ -115,7 +115,7 @@ class channel final : public stream_transport, private device_listener {
   std::chrono::milliseconds chosen_close_timeout_;  // by us: where the options have another one it is the user's
   timer retry_;                                     // while the other end holds us up by DSR
   timer break_;
-  deferred_call next_turn_;                         // for what is left in marks_
+  deferred_call next_turn_;  // for what is left in marks_
   std::function<void(std::error_code)> break_done_;
   time_point received_at_{};
   time_point packet_ends_by_{};             // however much comes

@@ -31,7 +31,7 @@ struct identity {
   std::string key_pem;      ///< As `key_file`, in memory.
   std::string pkcs12_file;  ///< All of it in one file (.p12, .pfx).
   std::string password;     ///< Of an encrypted key or PKCS#12 file. Nobody is ever asked for one at the terminal.
-  std::string ocsp_file;    ///< DER: the authority's OCSP response for the certificate, which a server staples while it is valid. Empty: none.
+  std::string ocsp_file;    ///< DER: the authority's OCSP response for the certificate; a server staples it while it is valid.
 };
 
 /// Whom to believe. With neither authorities nor pins that is the system's trust store.
