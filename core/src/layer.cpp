@@ -173,9 +173,9 @@ send_result layer::send(std::span<const const_bytes> parts) {
   return lower_->closing_reason() ? lower_->closing_reason() : errc::closed;
 }
 
-// Either `resume_writing` follows, or only this turn had enough.
+// Either `resume_writing` follows, or only this turn had enough. A `send` that takes nothing for reasons of its own is not asked again.
 void layer::send_later(std::span<const const_bytes>) {
-  if (!lower_paused_) scheduler_->defer(*this);
+  if (!lower_paused_ && std::exchange(sent_at_last_, counters().bytes_sent) != counters().bytes_sent) scheduler_->defer(*this);
 }
 
 void layer::send_more() {

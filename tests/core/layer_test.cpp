@@ -1,6 +1,7 @@
 #include <sluice/layer.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -127,6 +128,35 @@ TEST_CASE("F9 what a layer has above what one turn sends goes on, however much t
   scheduler.run_until_idle();
   CHECK(peer.received().size() == 3'000'000);
   CHECK(upper.trace() == "made, pause, lost");
+}
+
+TEST_CASE("a layer that takes nothing for reasons of its own is not asked all the time") {
+  struct gated final : layer {
+    using layer::layer;
+    send_result send(std::span<const const_bytes> parts) override {
+      ++asked;
+      return opened ? layer::send(parts) : send_result();
+    }
+    void open() {
+      opened = true;
+      ready_to_send();
+    }
+    int asked = 0;
+    bool opened = false;
+  };
+  manual_scheduler scheduler;
+  recording_protocol upper, peer;
+  auto between = std::make_unique<gated>(scheduler, borrow(upper));
+  gated& gate = *between;
+  memory::pair(scheduler, std::move(between), borrow(peer));
+  upper.connection()->write("later");
+  scheduler.run_until_idle();
+  CHECK(gate.asked < 3);
+  gate.open();
+  scheduler.run_until_idle();
+  CHECK(peer.received() == "later");
+  upper.connection()->close();
+  scheduler.run_until_idle();
 }
 
 TEST_CASE("R3 a layer that is established while nobody wants input stops reading below") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <system_error>
 
@@ -14,7 +15,8 @@ namespace sluice {
 /// As it stands it changes nothing. Override `data_received` (end it by `received`) to change input, `send` to change output, and
 /// `connection_made` to begin with a handshake: do not call the base's then, but `established()` when the handshake is done. The upper
 /// protocol runs on the same engine as over a socket, so the whole contract holds through any stack of layers. Of the options below, those that
-/// bound output hold above the layer, too, unless `set_options` was called on the layer before: `write_buffer`, `max_write_buffer`, `close_timeout`.
+/// bound output hold above the layer, too, unless the layer was given options of its own before: `write_buffer`, `max_write_buffer`,
+/// `close_timeout`.
 ///
 /// Owned by the transport below, as its protocol; owns the protocol above.
 class layer : public protocol, public stream_transport {
@@ -57,7 +59,8 @@ class layer : public protocol, public stream_transport {
   void connection_lost(std::error_code reason) override;
 
   // The channel's hooks, each with the meaning that it has in `stream_transport`. `send` hands down what the transport below takes, and
-  // nothing while that is above its mark; an override that adds bytes of its own (headers, records) keeps to that.
+  // nothing while that is above its mark; an override that adds bytes of its own (headers, records) keeps to that. One that takes nothing for
+  // another reason calls `ready_to_send` when that has passed.
   void start_reading() override;
   void stop_reading() override;
   send_result send(std::span<const const_bytes> parts) override;
@@ -81,6 +84,7 @@ class layer : public protocol, public stream_transport {
   void send_more();
 
   transport* lower_ = nullptr;
+  std::uint64_t sent_at_last_ = 0;                     // bytes, when it was put off
   std::unique_ptr<detail::retired_protocols> parked_;  // until established: who is told if that fails
   protocol_ptr upper_;                                 // until established
   bool lower_paused_ = false;

@@ -26,7 +26,8 @@ constexpr std::size_t largest_record = 16 * 1024;
 constexpr std::size_t packet_record = 1350;             // with what TLS, TCP and IP add it fits an Ethernet frame
 constexpr std::uint8_t busy_events = 16;                // reads and sends
 constexpr std::size_t most_unread_answers = 16 * 1024;  // bytes
-constexpr std::size_t largest_hello = 16 * 1024 + 5;    // of a client that has to wait: one record
+constexpr std::size_t most_held_meanwhile = 256 * 1024;
+constexpr std::size_t largest_hello = 16 * 1024 + 5;  // of a client that has to wait: one record
 
 // There is something to verify by, or nothing is verified.
 problem what_is_wrong(const detail::context_state* state, const std::string& name) {
@@ -120,7 +121,6 @@ void layer::take(const_bytes data) {
   note_activity();
   record_io io(workshop_, lower(), data);
   decrypt(io);
-  if (waits_for_rest_ != waiting::no) go_on();
 }
 
 // Application data may come with the last record of the handshake.
@@ -277,26 +277,40 @@ bool layer::passes_own_check() {
   return good;
 }
 
-// All plaintext of one read goes up in one piece.
+// All plaintext of one read goes up in one piece, but for what comes behind the rest of a message that was waited for: what waited goes first, and
+// reading may be over then.
 void layer::decrypt(record_io& io) {
   const detail::work_lease plain(workshop_);
   if (!plain) {
     fail_with({make_error_code(std::errc::not_enough_memory), {}});
     return;
   }
-  for (outcome result = outcome::done; result == outcome::done && listens();) {
+  bool is_flooded = false;
+  for (outcome result = outcome::done; result == outcome::done && listens() && !is_flooded;) {
     std::size_t filled = 0;
     while (result == outcome::done && plain.bytes().size() - filled >= largest_record) {
       std::size_t n = 0;
       result = session_->read(io, plain.bytes().subspan(filled), n);
       if (result == outcome::done) filled += n;
+      if (awaits_rest() && !session_->is_inside_message()) break;
     }
     io.flush();
+    is_flooded = holds_too_much(filled);
     received(plain.bytes().first(filled));
+    if (awaits_rest() && !session_->is_inside_message()) go_on();
     if (result == outcome::peer_closed) peer_said_goodbye();
     if (result == outcome::failed) fail_with(session_->take_problem());
+    if (result == outcome::peer_closed || result == outcome::failed) give_up_rest();
   }
-  if (is_a_flood(io)) fail_with({errc::control_flood, {}});
+  if (is_flooded || is_a_flood(io)) fail_with({errc::control_flood, {}});
+}
+
+// Who is waited for must not fill a reader that is paused above.
+bool layer::holds_too_much(std::size_t more) noexcept {
+  if (wants_input()) held_meanwhile_ = 0;
+  if (wants_input() || !awaits_rest()) return false;
+  held_meanwhile_ += static_cast<std::uint32_t>(more);
+  return held_meanwhile_ > most_held_meanwhile;
 }
 
 // Answers that TLS itself gives must not pile up for a peer that does not read.
@@ -327,10 +341,6 @@ void layer::peer_said_goodbye() {
 }
 
 eof layer::eof_received() {
-  if (waits_for_rest_ == waiting::to_say_goodbye && machine_.current() == layer_machine::state::closed) {  // the rest never comes
-    waits_for_rest_ = waiting::no;
-    sluice::layer::begin_close(close_kind::graceful);
-  }
   const bool allowed = context_ && context_.state_->common().allow_truncation;
   switch (machine_.lower_ended(allowed)) {
     case action::report_cut: report({errc::handshake_cut, {}}); break;
@@ -346,6 +356,7 @@ eof layer::eof_received() {
     case action::abort_below:
     case action::report_failure: break;
   }
+  give_up_rest();
   return eof::keep_open;  // what becomes of the connection is decided above
 }
 
@@ -368,11 +379,8 @@ send_result layer::send(std::span<const const_bytes> parts) {
   while (!cursor.at_end() && lower_takes_output()) {
     const const_bytes record = cursor.next(record_limit());
     const outcome result = session_->write(io, record);
-    if (result == outcome::wants_input) {
-      wait_for_rest(waiting::to_send);
-      break;
-    }
-    if (result != outcome::done) return session_->take_problem().code;
+    if (result == outcome::wants_input && wait_for_rest(rest::awaited_to_send)) break;
+    if (result != outcome::done) return reason_of_failure();
     taken += record.size();
     if (!io.has_room()) io.flush();
   }
@@ -381,33 +389,47 @@ send_result layer::send(std::span<const const_bytes> parts) {
   return lower().closing_reason() ? lower().closing_reason() : make_error_code(sluice::errc::closed);
 }
 
-// Of a message of TLS itself, a ticket or new keys, one part has arrived, and OpenSSL says nothing before the rest is there. Whoever holds reading above
-// does not hold that (rule T10).
-void layer::wait_for_rest(waiting what) {
-  waits_for_rest_ = what;
-  lower().resume_reading();
+std::error_code layer::reason_of_failure() noexcept {
+  const std::error_code found = session_->take_problem().code;
+  return found ? found : make_error_code(sluice::errc::truncated);  // of a message of its own, as whoever sends has to know
 }
 
+// OpenSSL says nothing between the parts of a ticket or of new keys. Whoever holds reading above does not hold the rest (rule T10). False if it never
+// comes.
+bool layer::wait_for_rest(rest why) {
+  if (rest_ == rest::never_comes) return false;
+  rest_ = why;
+  lower().resume_reading();
+  return true;
+}
+
+// The rest has come.
 void layer::go_on() {
-  if (session_->is_inside_message()) return;
-  const waiting before = std::exchange(waits_for_rest_, waiting::no);
+  const rest before = std::exchange(rest_, rest::not_awaited);
   if (!wants_input() && machine_.current() != layer_machine::state::closing) lower().pause_reading();
-  if (before == waiting::to_say_goodbye) say_goodbye_late();
+  if (before == rest::awaited_for_goodbye) say_goodbye_late();
   if (has_queued_output()) ready_to_send();
+}
+
+// The peer has said goodbye, is gone, or breaks the rules.
+void layer::give_up_rest() {
+  const rest before = std::exchange(rest_, rest::never_comes);
+  if (before == rest::awaited_for_goodbye && machine_.current() == layer_machine::state::closed)
+    sluice::layer::begin_close(close_kind::graceful);
+  if (before == rest::awaited_to_send && has_queued_output()) ready_to_send();
 }
 
 void layer::say_goodbye_late() {
   say_goodbye();
-  if (waits_for_rest_ == waiting::no && machine_.current() == layer_machine::state::closed)
-    sluice::layer::begin_close(close_kind::graceful);
+  if (!awaits_rest() && machine_.current() == layer_machine::state::closed) sluice::layer::begin_close(close_kind::graceful);
 }
 
 void layer::send_later(std::span<const const_bytes> newly_queued) {
-  if (waits_for_rest_ == waiting::no) sluice::layer::send_later(newly_queued);
+  if (!awaits_rest()) sluice::layer::send_later(newly_queued);
 }
 
 void layer::stop_reading() {
-  if (waits_for_rest_ == waiting::no) sluice::layer::stop_reading();
+  if (!awaits_rest()) sluice::layer::stop_reading();
 }
 
 std::size_t layer::record_limit() noexcept {
@@ -442,11 +464,11 @@ progress layer::begin_close(close_kind kind) {
     case action::report_cut:
     case action::report_failure: break;
   }
-  return waits_for_rest_ == waiting::no ? sluice::layer::begin_close(kind) : progress::pending;
+  return awaits_rest() ? progress::pending : sluice::layer::begin_close(kind);
 }
 
 void layer::say_goodbye() {
-  if (session_->is_inside_message()) return wait_for_rest(waiting::to_say_goodbye);
+  if (session_->is_inside_message() && wait_for_rest(rest::awaited_for_goodbye)) return;
   record_io io(workshop_, lower());
   session_->say_goodbye(io);  // what cannot be said any more is no reason to stay
   io.flush();

@@ -4,13 +4,17 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <sluice/error.hpp>
 #include <sluice/memory.hpp>
 
 #include "raw_server.hpp"
+#include "record_smith.hpp"
 #include "tls_pair.hpp"
 
 using namespace sluice;
@@ -39,6 +43,35 @@ struct half_a_ticket {
   tls_pair pair;
   raw_server server;
   std::optional<memory::link> link;
+};
+
+// A server of ours in front of a client that has sent one part of a message of TLS itself.
+struct half_a_message {
+  explicit half_a_message(bool allow_truncation = false) {
+    pair.server_options.allow_truncation = allow_truncation;
+    pair.make_contexts();
+    made.emplace(memory::pair(pair.scheduler, std::make_unique<tls::layer>(pair.scheduler, borrow(pair.server), pair.server_context),
+                              borrow(client)));
+    pair.run();
+    send(client.message(record_smith::first_part));
+    CHECK(pair.server.trace() == "made");
+  }
+  transport& server() { return *pair.server.connection(); }
+  void send(const std::string& records) {
+    made->second.write(records);
+    pair.run();
+  }
+  // The rest, data, and the first part of the next one.
+  std::string next() {
+    std::string all = client.message(record_smith::rest);
+    client.use_next_key();
+    for (int i = 0; i < 3; ++i) all += client.data(std::string(16'000, 'x'));
+    return all + client.message(record_smith::first_part);
+  }
+
+  tls_pair pair;
+  record_smith client;
+  std::optional<memory::connection> made;
 };
 
 }  // namespace
@@ -151,6 +184,88 @@ TEST_CASE("T4 T7 the goodbye, too, waits for the rest of a message of TLS itself
     CHECK(here.pair.client.is_lost() == closes);
     CHECK(here.pair.client.lost_reason() == std::error_code());
   }
+}
+
+TEST_CASE(
+    "T10 a peer that begins a message of TLS itself before each pause of ours ends does not fill a paused reader, and hears the answer") {
+  for (const bool paused_by_user : {true, false}) {
+    CAPTURE(paused_by_user);
+    half_a_message here;
+    if (paused_by_user) here.server().pause_reading();
+    here.server().write(paused_by_user ? std::string("answer") : std::string(2'000'000, 'a'));
+    here.pair.run();
+    const std::uint64_t before = here.made->first.counters().bytes_received;
+    for (int i = 0; i < 200 && here.made->second.get_write_buffer_size() < 1'000'000; ++i) here.send(here.next());
+    if (paused_by_user) {
+      CHECK(here.client.received() == "answer");
+      CHECK(here.made->first.counters().bytes_received - before < 200'000);
+      CHECK(here.pair.server.received().empty());
+    } else {
+      CHECK(here.client.received().size() == 2'000'000);
+      CHECK(here.pair.server.received().size() == 200 * 48'000);
+    }
+  }
+}
+
+TEST_CASE("T10 a paused program that goes on writing is not filled by half messages either") {
+  half_a_message here;
+  here.server().pause_reading();
+  for (int i = 0; i < 200 && !here.pair.server.is_lost(); ++i) {
+    here.server().write("tick");
+    here.send(here.next());
+  }
+  CHECK(here.pair.server.lost_reason() == tls::errc::control_flood);
+  CHECK(here.made->first.counters().bytes_received < 1'000'000);
+}
+
+TEST_CASE("T4 T6 a rest that never comes is not waited for") {
+  using ending = std::function<void(half_a_message&)>;
+  const ending garbage = [](half_a_message& here) { here.send("\x17\x03\x03" + std::string{'\0', '\x20'} + std::string(32, 'g')); };
+  const ending alert = [](half_a_message& here) { here.send(here.client.fatal_alert()); };
+  const ending goodbye = [](half_a_message& here) { here.send(here.client.goodbye()); };
+  const ending data = [](half_a_message& here) { here.send(here.client.data("in the middle")); };
+  const ending cut = [](half_a_message& here) { here.made->second.write_eof(); };
+  for (const ending& then : {garbage, alert, goodbye, data, cut}) {
+    for (const bool allow_truncation : {false, true}) {
+      {
+        half_a_message closing(allow_truncation);
+        closing.server().close();
+        closing.pair.run();
+        CHECK(!closing.pair.server.is_lost());
+        then(closing);
+        closing.pair.run();
+        CHECK(closing.pair.server.is_lost());
+      }
+      {
+        half_a_message writing(allow_truncation);
+        writing.server().write("answer");
+        writing.pair.run();
+        then(writing);
+        writing.pair.run();
+        CHECK(writing.pair.server.is_lost());
+        CHECK(writing.pair.server.lost_reason());
+      }
+      {
+        half_a_message ending_output(allow_truncation);
+        ending_output.server().write_eof();
+        ending_output.pair.run();
+        then(ending_output);
+        ending_output.pair.run();
+        CHECK(ending_output.pair.server.is_lost());
+      }
+    }
+  }
+}
+
+TEST_CASE("T4 with the rest the goodbye goes out, also where the peer's came right behind") {
+  half_a_message here;
+  here.server().close();
+  here.pair.run();
+  std::string last = here.client.message(record_smith::rest);
+  here.client.use_next_key();
+  here.send(last + here.client.goodbye());
+  CHECK(here.client.heard_goodbye());
+  CHECK(here.pair.server.lost_reason() == std::error_code());
 }
 
 TEST_CASE("C4 the rest of a message of TLS itself is waited for no longer than a close may take") {

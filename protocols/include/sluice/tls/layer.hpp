@@ -71,11 +71,12 @@ class layer final : public sluice::layer {
   progress begin_close(close_kind kind) override;
   void describe(info_query& query) const override;
 
-  // What is put off until the rest of a message of TLS itself has come.
-  enum class waiting : std::uint8_t {
-    no,
-    to_send,
-    to_say_goodbye
+  // Of a message of TLS itself one part may have come, and nothing can be sent before the rest.
+  enum class rest : std::uint8_t {
+    not_awaited,
+    awaited_to_send,
+    awaited_for_goodbye,
+    never_comes
   };
 
   detail::problem begin();
@@ -95,9 +96,12 @@ class layer final : public sluice::layer {
   bool passes_own_check();
   void decrypt(detail::record_io& io);
   // What comes from below is of interest.
-  bool listens() const noexcept { return machine_.listens() || waits_for_rest_ != waiting::no; }
-  void wait_for_rest(waiting what);
+  bool listens() const noexcept { return machine_.listens() || awaits_rest(); }
+  bool awaits_rest() const noexcept { return rest_ == rest::awaited_to_send || rest_ == rest::awaited_for_goodbye; }
+  bool wait_for_rest(rest why);
   void go_on();
+  void give_up_rest();
+  bool holds_too_much(std::size_t more) noexcept;
   void peer_said_goodbye();
   void say_goodbye();
   void say_goodbye_late();
@@ -112,6 +116,7 @@ class layer final : public sluice::layer {
   void note_activity() noexcept;
   bool release_buffers() noexcept;
   bool is_a_flood(const detail::record_io& io) noexcept;
+  std::error_code reason_of_failure() noexcept;
   std::size_t record_limit() noexcept;
 
   detail::workshop& workshop_;
@@ -127,8 +132,9 @@ class layer final : public sluice::layer {
   layer* next_active_ = nullptr;
   std::uint32_t small_left_ = 0;
   std::uint32_t unread_answers_ = 0;
+  std::uint32_t held_meanwhile_ = 0;  // bytes that came while the rest was awaited, and that nobody above wants yet
   layer_machine machine_;
-  waiting waits_for_rest_ = waiting::no;
+  rest rest_ = rest::not_awaited;
   std::uint8_t events_ = 0;  // since it was silent
   bool counted_ = false;
   bool is_inside_ = false;  // the gate for handshakes
