@@ -48,6 +48,16 @@ class authority:
                 "-CAcreateserial", "-extfile", self.path(name + ".ext"), "-out", self.path(name + ".pem"))
         return self.path(name + ".pem"), self.path(name + ".key")
 
+    def response(self, cert, revoked=False):
+        """What this authority says of a certificate: a file with a response of OCSP."""
+        serial = run("openssl", "x509", "-in", cert, "-noout", "-serial").stdout.strip().split("=")[1]
+        known, file = cert + ".index", f"{cert}.{'revoked' if revoked else 'good'}"
+        with open(known, "w", encoding="ascii") as index:
+            index.write("\t".join(("R" if revoked else "V", "991231235959Z", "250101000000Z" if revoked else "", serial, "unknown", "/CN=it")) + "\n")
+        openssl("ocsp", "-index", known, "-CA", self.path("ca.pem"), "-rsigner", self.path("ca.pem"), "-rkey", self.path("ca.key"), "-issuer",
+                self.path("ca.pem"), "-cert", cert, "-respout", file, "-ndays", "1")
+        return file
+
 
 @contextlib.contextmanager
 def program(name, *arguments):
@@ -258,10 +268,83 @@ def cat_verifies_whom_it_talks_to():
             cat = os.path.join(FOLDER, "cat")
             good = run(cat, f"tls://127.0.0.1:{port}?ca={made.path('ca.pem')}&name=localhost", input="hello\n")
             assert (good.returncode, good.stdout) == (0, "hello\n"), good
-            for options, reason in ((f"ca={made.path('ca.pem')}&name=elsewhere", "asked for elsewhere, the certificate is for localhost"),
-                                    ("name=localhost", "is not trusted here"), ("verify=insecure&alpn=h2&max_version=1.2&min_version=1.3", "min_version")):
+            for options, status, reason in (
+                    (f"ca={made.path('ca.pem')}&name=elsewhere", 1, "asked for elsewhere, the certificate is for localhost"),
+                    ("name=localhost", 1, "is not trusted here"),
+                    ("verify=insecure&alpn=h2&max_version=1.2&min_version=1.3", 2, "min_version is above max_version")):
                 bad = run(cat, f"tls://127.0.0.1:{port}?{options}", input="hello\n")
-                assert bad.returncode in (1, 2) and reason in bad.stderr and bad.stdout == "", bad
+                assert (bad.returncode, bad.stdout) == (status, "") and reason in bad.stderr, bad
+
+
+@contextlib.contextmanager
+def s_server(cert, key, *arguments):
+    """Serves one connection: each line comes back reversed."""
+    process = subprocess.Popen(["openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-rev", "-cert", cert, "-key", key, *arguments],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        heard = ""
+        while not heard.endswith("\n") or not heard.splitlines()[-1].startswith("ACCEPT "):
+            line = process.stdout.readline()
+            assert line, heard
+            heard += line
+        yield int(heard.rsplit(":", 1)[1])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def talk(endpoint):
+    """Says one line by cat, and waits for the answer before the end: exit status, output, errors."""
+    with subprocess.Popen([os.path.join(FOLDER, "cat"), endpoint], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write("hello\n")
+            process.stdin.flush()
+        try:
+            line = process.stdout.readline()
+            rest, said = process.communicate(timeout=PATIENCE)
+            return process.returncode, line + rest, said
+        finally:
+            process.kill()
+
+
+def cat_says_why_it_does_not_believe_openssl_s_server():
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other_folder:
+        made, other = authority(folder), authority(other_folder)
+        good = made.issue("good")
+        by_address = made.issue("address", names="IP:127.0.0.1")
+        by_name = made.issue("name", names="DNS:localhost")
+        expired = made.issue("expired", days="-1")
+        untrusted = other.issue("untrusted")
+        alone = (made.path("alone.pem"), made.path("alone.key"))
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", alone[1], "-out", alone[0], "-days", "3",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE")
+        believes = ("-status_file", made.response(good[0]))
+        revoked = ("-status_file", made.response(good[0], revoked=True))
+        of_others = ("-status_file", made.response(by_name[0]))
+        name = "&name=localhost"
+        for own, more, options, reason in (
+                (good, (), name, None),
+                (by_address, (), "", None),
+                (by_address, (), "&name=127.0.0.1", None),
+                (good, believes, name + "&require_ocsp=on", None),
+                (by_name, (), "&name=example.org", "asked for example.org, the certificate is for localhost"),
+                (by_name, (), "", "asked for 127.0.0.1, the certificate is for localhost"),
+                (by_address, (), name, "asked for localhost, the certificate is for 127.0.0.1"),
+                (expired, (), name, "the certificate of CN=localhost expired on "),
+                (alone, (), name, "the certificate of CN=localhost is signed by itself and not trusted here"),
+                (untrusted, (), name, "the certificate of CN=localhost was issued by CN=a test, which is not trusted here"),
+                (good, revoked, name, "was revoked by its authority"),
+                (good, (), name + "&require_ocsp=on", "came without a valid OCSP response"),
+                (good, of_others, name + "&require_ocsp=on", "came without a valid OCSP response")):
+            for version in ("-tls1_2", "-tls1_3"):
+                with s_server(*own, version, *more) as port:
+                    status, heard, said = talk(f"tls://127.0.0.1:{port}?ca={made.path('ca.pem')}{options}")
+                case = (own, more, options, version, status, heard, said)
+                if reason is None:
+                    assert (status, heard, said) == (0, "olleh\n", ""), case
+                else:
+                    assert (status, heard) == (1, "") and said.startswith("cat: ") and reason in said, case
 
 
 def bridge_speaks_tls_at_both_ends():
