@@ -14,7 +14,6 @@
 #include <vector>
 
 #include <sluice/error.hpp>
-#include <sluice/testing/allocation_counter.hpp>
 #include <sluice/testing/failure_sweep.hpp>
 
 #include "raw_client.hpp"
@@ -445,7 +444,7 @@ TEST_CASE("T15 what was agreed on can be asked for") {
   CHECK(pair.client.connection()->info<transport_kind>()->value == "memory");
 }
 
-TEST_CASE("T15 a session is resumed, also behind a new ticket key, and not behind two") {
+TEST_CASE("T15 a session is resumed, also behind a new ticket key") {
   run_both([](tls_pair& pair) {
     CHECK(!resumes(pair));
     CHECK(resumes(pair));
@@ -612,18 +611,7 @@ TEST_CASE("T20 one huge write arrives whole, and small ones of one turn are one 
   CHECK(pair.made->first.counters().bytes_sent - bytes == 1000 + 22);
 }
 
-TEST_CASE("small records come first where that is asked for") {
-  tls_pair pair;
-  pair.server_options.small_records_first = 4000;
-  pair.connect();
-  const std::uint64_t bytes = pair.made->first.counters().bytes_sent;
-  pair.server.connection()->write(std::string(10'000, 's'));
-  pair.run();
-  CHECK(pair.client.received().size() == 10'000);
-  CHECK(pair.made->first.counters().bytes_sent - bytes == 10'000 + 4 * 22);  // 3 of 1350 bytes, and the rest
-}
-
-TEST_CASE("T21 there is no way around TLS: the descriptor below is answered for, nothing is sent past the layer") {
+TEST_CASE("T21 there is no way around TLS: what is on the link is more than what was written") {
   tls_pair pair;
   pair.connect();
   pair.server.connection()->write("secret");
@@ -668,26 +656,4 @@ TEST_CASE("one failure of the link, wherever it strikes, is one end on each side
     return pair.made->link.struck();
   };
   CHECK(failure_sweep(scenario) > 8);
-}
-
-TEST_CASE("a message costs no allocation of ours, and a silent connection gives its buffers back") {
-  if (!allocation_counter::available()) return;
-  tls_pair pair;
-  pair.connect();
-  pair.server.on_data = [&](const_bytes data) { pair.server.connection()->write(data); };
-  const std::string message(1024, 'm');
-  const auto exchange = [&] {
-    pair.client.forget();
-    pair.server.forget();
-    const allocation_counter counter;
-    pair.client.connection()->write(message);
-    pair.run();
-    return counter.counts().allocations;
-  };
-  for (int i = 0; i < 20; ++i) exchange();
-  MESSAGE("heap calls of one message there and back, the recorders' and OpenSSL's: ", exchange());
-  pair.scheduler.advance(10s);
-  CHECK(pair.scheduler.next_timer() == time_point::max());
-  exchange();
-  CHECK(pair.client.received().size() == message.size());
 }
