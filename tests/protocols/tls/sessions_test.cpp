@@ -176,6 +176,57 @@ TEST_CASE("T15 ticket keys that are used for ever are kept for ever") {
   });
 }
 
+TEST_CASE("T15 a ticket is taken behind one new key, and not behind two") {
+  run_both([](tls_pair& pair) {
+    CHECK(!connect_once(pair).resumed);
+    for (int i = 0; i < 3; ++i) {
+      pair.server_context.rotate_ticket_keys();
+      CHECK(connect_once(pair).resumed);  // and gets a ticket by the new key
+    }
+    pair.server_context.rotate_ticket_keys();
+    pair.server_context.rotate_ticket_keys();
+    const coming_back after = connect_once(pair);
+    CHECK(!after.client);
+    CHECK(!after.resumed);
+    CHECK(connect_once(pair).resumed);
+  });
+}
+
+TEST_CASE("T15 without tickets nobody comes back") {
+  run_both([](tls_pair& pair) {
+    pair.server_options.tickets = false;
+    for (int i = 0; i < 3; ++i) {
+      const coming_back after = connect_once(pair);
+      CHECK(!after.client);
+      CHECK(!after.resumed);
+    }
+    CHECK(pair.server_context.counters().done == 3);
+    CHECK(pair.server_context.counters().resumed == 0);
+  });
+}
+
+TEST_CASE("T15 a client that was verified by other authorities than those of the last reload does not come back") {
+  run_both([](tls_pair& pair) {
+    certificates::authority other("somebody else");
+    const certificates::file trusted(pair.authority.certificate());
+    pair.server_options.clients = tls::client_auth::require;
+    pair.server_options.client_trust.ca_files = {trusted.path()};
+    pair.client_options.own = identity_of(pair.authority.issue({.subject = "me", .for_clients = true}));
+    CHECK(!connect_once(pair).resumed);
+    CHECK(connect_once(pair).resumed);
+    trusted.write(pair.authority.certificate() + other.certificate());
+    pair.server_context.reload();
+    const coming_back after = connect_once(pair);
+    CHECK(!after.server);
+    CHECK(!after.client);
+    CHECK(!after.resumed);
+    CHECK(connect_once(pair).resumed);
+    trusted.write(other.certificate());
+    pair.server_context.reload();
+    CHECK(connect_once(pair).server == tls::errc::unknown_authority);
+  });
+}
+
 TEST_CASE("a response of OCSP is not stapled beyond its time") {
   const time_travel back;
   tls_pair pair;
