@@ -1,5 +1,6 @@
 #include "certificates.hpp"
 
+#include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
@@ -91,12 +92,17 @@ struct authority::parts {
   x509_ptr certificate{nullptr, X509_free};
 };
 
-authority::authority(const std::string& name, long ends) : parts_(std::make_unique<parts>()) {
+authority::authority(const std::string& name, long ends) : authority(name, ends, nullptr) {}
+
+authority::authority(const std::string& name, authority& parent) : authority(name, 86400, parent.parts_.get()) {}
+
+authority::authority(const std::string& name, long ends, const parts* parent) : parts_(std::make_unique<parts>()) {
   x509_ptr one = blank({.subject = name, .ends = ends}, parts_->key.get());
-  X509_set_issuer_name(one.get(), X509_get_subject_name(one.get()));
-  extend(one.get(), one.get(), NID_basic_constraints, "critical,CA:TRUE");
-  extend(one.get(), one.get(), NID_subject_key_identifier, "hash");
-  require(X509_sign(one.get(), parts_->key.get(), EVP_sha256()) > 0);
+  X509* const issuer = parent == nullptr ? one.get() : parent->certificate.get();
+  X509_set_issuer_name(one.get(), X509_get_subject_name(issuer));
+  extend(one.get(), issuer, NID_basic_constraints, "critical,CA:TRUE");
+  extend(one.get(), issuer, NID_subject_key_identifier, "hash");
+  require(X509_sign(one.get(), parent == nullptr ? parts_->key.get() : parent->key.get(), EVP_sha256()) > 0);
   certificate_ = pem_of(one.get());
   parts_->certificate = std::move(one);
 }
@@ -115,7 +121,7 @@ made self_signed(const request& wanted) {
   return finish(std::move(one), wanted, key.get(), issuer, key.get());
 }
 
-std::string authority::ocsp_response(const made& about, bool revoked, long begins, long ends) {
+std::string authority::ocsp_response(const made& about, bool revoked, const authority& signer, long begins, long ends) {
   const x509_ptr one = parse(about.certificate);
   OCSP_BASICRESP* const basic = OCSP_BASICRESP_new();
   OCSP_CERTID* const id = OCSP_cert_to_id(nullptr, one.get(), parts_->certificate.get());
@@ -123,7 +129,7 @@ std::string authority::ocsp_response(const made& about, bool revoked, long begin
   ASN1_TIME* const until = X509_gmtime_adj(nullptr, ends);
   require(OCSP_basic_add1_status(basic, id, revoked ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_GOOD, OCSP_REVOKED_STATUS_KEYCOMPROMISE,
                                  revoked ? since : nullptr, since, until) != nullptr);
-  require(OCSP_basic_sign(basic, parts_->certificate.get(), parts_->key.get(), EVP_sha256(), nullptr, 0) == 1);
+  require(OCSP_basic_sign(basic, signer.parts_->certificate.get(), signer.parts_->key.get(), EVP_sha256(), nullptr, 0) == 1);
   OCSP_RESPONSE* const response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
   unsigned char* der = nullptr;
   const int size = i2d_OCSP_RESPONSE(response, &der);
@@ -145,14 +151,25 @@ std::string encrypted_key(const made& one, const std::string& password) {
   return text_in(out.get());
 }
 
-std::string pkcs12(const made& one, const std::string& password) {
+std::string pkcs12(const made& one, const std::string& password, const std::string& chain) {
   const key_ptr key = parse_key(one.key);
   const x509_ptr leaf = parse(one.certificate);
-  PKCS12* const all = PKCS12_create(password.c_str(), "test", key.get(), leaf.get(), nullptr, 0, 0, 0, 0, 0);
+  STACK_OF(X509)* const others = sk_X509_new_null();
+  const bio_ptr in = memory(chain);
+  while (X509* const each = PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)) sk_X509_push(others, each);
+  ERR_clear_error();
+  PKCS12* const all = PKCS12_create(password.c_str(), "test", key.get(), leaf.get(), others, 0, 0, 0, 0, 0);
+  sk_X509_pop_free(others, X509_free);
   const bio_ptr out = memory();
   require(all != nullptr && i2d_PKCS12_bio(out.get(), all) == 1);
   PKCS12_free(all);
   return text_in(out.get());
+}
+
+std::string name_in_directory(const std::string& certificate) {
+  char name[16];
+  std::snprintf(name, sizeof name, "%08lx.0", X509_subject_name_hash(parse(certificate).get()));
+  return name;
 }
 
 file::file(const std::string& bytes) : path_((std::filesystem::temp_directory_path() / "sluice-tls-XXXXXX").string()) {
@@ -165,5 +182,15 @@ file::file(const std::string& bytes) : path_((std::filesystem::temp_directory_pa
 file::~file() { std::filesystem::remove(path_); }
 
 void file::write(const std::string& bytes) const { std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes; }
+
+directory::directory() : path_((std::filesystem::temp_directory_path() / "sluice-tls-XXXXXX").string()) {
+  require(mkdtemp(path_.data()) != nullptr);
+}
+
+directory::~directory() { std::filesystem::remove_all(path_); }
+
+void directory::write(const std::string& name, const std::string& bytes) const {
+  std::ofstream(path_ + '/' + name, std::ios::binary) << bytes;
+}
 
 }  // namespace certificates

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -17,54 +16,22 @@
 
 #include <sluice/error.hpp>
 
-#include "tls_pair.hpp"
+#include "verdict.hpp"
 
 using namespace sluice;
 using namespace sluice::testing;
-
-namespace {
-
-// What a client hears of a server with this certificate.
-struct verdict {
-  std::error_code code;
-  std::string detail;
-};
-
-verdict ask(const std::function<void(tls_pair&)>& prepare) {
-  tls_pair pair;
-  prepare(pair);
-  pair.connect();
-  pair.scheduler.advance(std::chrono::minutes(1));
-  const bool good = !pair.client_code;
-  CHECK(pair.client.events().empty() != good);
-  return {pair.client_code, pair.client_error};
-}
-
-bool says(const verdict& heard, std::string_view part) { return heard.detail.find(part) != std::string::npos; }
-
-std::string error_of(const tls::server_options& options) {
-  try {
-    tls::context::server(options);
-    return "no error";
-  } catch (const std::system_error& error) {
-    CHECK(error.code().category() == tls::tls_category());
-    return error.what();
-  }
-}
-
-}  // namespace
 
 TEST_CASE("T15 a client verifies chain, dates and name, and says what is wrong") {
   CHECK(!ask([](tls_pair&) {}).code);
   const verdict wrong_host = ask([](tls_pair& pair) { pair.client_connection.server_name = "example.org"; });
   CHECK(wrong_host.code == tls::errc::name_mismatch);
-  CHECK(says(wrong_host, "asked for example.org, the certificate is for localhost"));
+  CHECK(wrong_host.says("asked for example.org, the certificate is for localhost"));
   const auto with = [](const certificates::request& wanted) {
     return ask([&](tls_pair& pair) { pair.server_options.identities = {identity_of(pair.authority.issue(wanted))}; });
   };
   const verdict expired = with({.begins = -7200, .ends = -3600});
   CHECK(expired.code == tls::errc::certificate_expired);
-  CHECK(says(expired, "CN=a server expired on 20"));
+  CHECK(expired.says("CN=a server expired on 20"));
   CHECK(with({.begins = 3600}).code == tls::errc::certificate_not_yet_valid);
   CHECK(with({.for_clients = true}).code == tls::errc::certificate_unsuitable);
   CHECK(with({.subject = "localhost", .names = {}}).code == tls::errc::name_mismatch);  // a common name is no name
@@ -77,7 +44,7 @@ TEST_CASE("T15 a client verifies chain, dates and name, and says what is wrong")
     pair.server_options.identities = {identity_of(other.issue())};
   });
   CHECK(untrusted.code == tls::errc::unknown_authority);
-  CHECK(says(untrusted, "was issued by CN=somebody else"));
+  CHECK(untrusted.says("was issued by CN=somebody else"));
 }
 
 TEST_CASE("T15 an IP address is verified as one") {
@@ -160,7 +127,7 @@ TEST_CASE("T15 a server's name is one that a certificate can be for, and a dot a
     CAPTURE(name);
     const verdict heard = asked_for(name);
     CHECK(heard.code == tls::errc::bad_option);
-    CHECK(says(heard, "is no host name and no IP address"));
+    CHECK(heard.says("is no host name and no IP address"));
   }
   CHECK(asked_for(std::string(63, 'a') + "._under-score.test").code == tls::errc::name_mismatch);
 }
