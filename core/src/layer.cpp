@@ -54,10 +54,10 @@ void layer::take_options(const stream_options& below) noexcept {
   if (const std::error_code error = set_options(wanted)) fail(error);
 }
 
-// Output has to pass the medium below, whose speed may be known.
+// Output has to pass the medium below, whose speed may be known. A time that was chosen for this layer is kept to.
 std::chrono::milliseconds layer::close_time() const noexcept {
   const std::chrono::milliseconds chosen = options().close_timeout;
-  if (lower_ == nullptr || chosen.count() == 0) return chosen;
+  if (lower_ == nullptr || chosen.count() == 0 || chosen != lower_->options().close_timeout) return chosen;
   const auto speed = lower_->info<line_speed>();
   if (!speed) return chosen;
   return chosen + std::chrono::ceil<std::chrono::milliseconds>(speed->time_for(get_write_buffer_size() + lower_->get_write_buffer_size()));

@@ -6,7 +6,6 @@
 #include <sluice/layer.hpp>
 #include <sluice/memory.hpp>
 #include <sluice/stream_transport.hpp>
-#include <sluice/testing/allocation_failure.hpp>
 #include <sluice/testing/manual_scheduler.hpp>
 #include <sluice/testing/recording_protocol.hpp>
 
@@ -288,22 +287,4 @@ TEST_CASE("E5 an end that is made after the other one's input has ended has its 
   scheduler.advance(100ms);
   CHECK(left.trace() == "made, data 5, eof, lost");
   CHECK(right.trace() == "made, eof, lost");
-}
-
-TEST_CASE("E5 an end is closed at once without the memory to wait for its answer") {
-  recording_protocol left, right;
-  manual_scheduler scheduler;
-  coupled_protocols halves = make_coupling(scheduler);
-  protocol& first_half = *halves.first;
-  memory::connection left_link = memory::pair(scheduler, borrow(left), std::move(halves.first));
-  memory::pair(scheduler, borrow(right), std::make_unique<one_way>(scheduler, std::move(halves.second)));
-  {
-    const sluice::testing::allocation_failure failure(0);
-    first_half.eof_received();
-    CHECK(failure.struck());
-  }
-  CHECK(halves.joint.second()->is_closing());
-  scheduler.run_until_idle();
-  CHECK(right.trace() == "made, eof, lost");
-  CHECK(left.trace() == "made, eof, lost");
 }

@@ -193,10 +193,10 @@ TEST_CASE("C8 a connection for whose next deadline there is no memory ends, and 
   stream_options deadlines = none();
   deadlines.lifetime = 60s;
   watched_connection connection(deadlines);
-  timer greedy(connection.scheduler, [] {});  // takes the place of the deadline's own timer
+  std::vector<std::unique_ptr<timer>> greedy;  // take the place of the deadline's own timer, and the last one that there is memory for
   std::optional<sluice::testing::allocation_failure> failure;
   connection.watched.on_shutting_down = [&] {
-    greedy.start(1h);
+    for (int i = 0; i < 2; ++i) greedy.push_back(std::make_unique<timer>(connection.scheduler, [] {}));
     failure.emplace(0);
     return shutdown_action::handled;
   };

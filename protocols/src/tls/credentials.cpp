@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <sluice/descriptor.hpp>
 
@@ -122,19 +123,20 @@ void add_directory(X509_STORE& store, const std::string& path) {
 std::string read_file(const std::string& path) {
   const auto refuse = [&path](const std::string& why) { throw_setup(errc::bad_file, path + ": " + why); };
   const auto refuse_by_system = [&refuse] { refuse("cannot be read: " + std::generic_category().message(errno)); };
-  const descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  descriptor opened(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat found {};
-  if (!file || ::fstat(file.get(), &found) != 0) refuse_by_system();
+  if (!opened || ::fstat(opened.get(), &found) != 0) refuse_by_system();
   if (!S_ISREG(found.st_mode)) refuse(S_ISDIR(found.st_mode) ? "is a directory; expected a file" : "is no regular file");
+  const std::unique_ptr<std::FILE, openssl_deleter<std::fclose>> file(::fdopen(opened.get(), "rb"));
+  if (file == nullptr) refuse_by_system();
+  opened.release();
   std::string text;
-  for (;;) {
-    char part[16 * 1024];
-    const ssize_t n = ::read(file.get(), part, sizeof part);
-    if (n < 0) refuse_by_system();
-    if (n == 0) break;
-    text.append(part, static_cast<std::size_t>(n));
+  char part[16 * 1024];
+  while (const std::size_t n = std::fread(part, 1, sizeof part, file.get())) {
+    text.append(part, n);
     if (text.size() > most_bytes) refuse("is larger than " + std::to_string(most_bytes) + " bytes");
   }
+  if (std::ferror(file.get()) != 0) refuse_by_system();
   if (text.empty()) refuse("is empty");
   return text;
 }

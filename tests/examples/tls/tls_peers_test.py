@@ -381,7 +381,7 @@ def bridge_comes_back_to_its_session():
 
 
 @contextlib.contextmanager
-def s_server(made, *options):
+def page_server(made, *options):
     cert, key = made.issue("server")
     command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", cert, "-key", key, *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
@@ -403,7 +403,7 @@ def cat_hears_out_a_server_that_cannot_be_told_of_its_end():
     with tempfile.TemporaryDirectory() as folder:
         made = authority(folder)
         for version in ("-tls1_2", "-tls1_3"):
-            with s_server(made, "-www", version) as endpoint:
+            with page_server(made, "-www", version) as endpoint:
                 done = run(os.path.join(FOLDER, "cat"), endpoint, input=REQUEST)
                 assert (done.returncode, done.stderr) == (0, "") and is_page(done.stdout), (version, done)
 
@@ -439,11 +439,11 @@ def ask_and_end(port):
 def bridge_hears_out_a_server_that_cannot_be_told_of_a_clients_end():
     with tempfile.TemporaryDirectory() as folder:
         made = authority(folder)
-        with s_server(made, "-www", "-tls1_2") as endpoint, program("bridge", endpoint, "tcp://127.0.0.1:0") as (_, port):
+        with page_server(made, "-www", "-tls1_2") as endpoint, program("bridge", endpoint, "tcp://127.0.0.1:0") as (_, port):
             heard = ask_and_end(port)
             assert is_page(heard), heard
         for silence in ("0", "1"):
-            with s_server(made, "-tls1_2") as endpoint, program("bridge", endpoint, "tcp://127.0.0.1:0", "--silence", silence) as (_, port):
+            with page_server(made, "-tls1_2") as endpoint, program("bridge", endpoint, "tcp://127.0.0.1:0", "--silence", silence) as (_, port):
                 assert ask_and_end(port) == ""  # it never says anything, nor ends
 
 

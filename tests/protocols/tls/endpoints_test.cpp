@@ -72,7 +72,9 @@ class meeting {
   // As `server` and `client` react.
   meeting& run() {
     scheme_table table = transport_schemes();
-    tls::add_scheme(table, &contexts);
+    tls::scheme_options wanted;
+    wanted.made = &contexts;
+    tls::add_scheme(table, wanted);
     loop.on_error([](const error_event&) {});
     listening_ = table.listen(loop, at_ + '?' + listen_options_, [this] { return borrow(server); });
     patience_.start(20s);
@@ -130,7 +132,9 @@ bool says(const std::string& text, std::string_view part) { return text.find(par
 std::string problem_of(const std::function<void(sluice::loop&, const scheme_table&)>& use, std::vector<tls::context>* contexts = nullptr) {
   sluice::loop loop;
   scheme_table table = transport_schemes();
-  tls::add_scheme(table, contexts);
+  tls::scheme_options wanted;
+  wanted.made = contexts;
+  tls::add_scheme(table, wanted);
   try {
     use(loop, table);
   } catch (const std::exception& error) {

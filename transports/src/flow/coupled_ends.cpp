@@ -2,7 +2,6 @@
 
 #include <sluice/error.hpp>
 
-#include <new>
 #include <utility>
 
 namespace sluice::detail {
@@ -68,11 +67,7 @@ void coupled_ends::end_output(std::size_t at) {
 void coupled_ends::count_silence() {
   const end& here = ends_[asked()];
   unsent_ = here.connection->get_write_buffer_size();
-  try {
-    silence_.start(here.longest_silence);
-  } catch (const std::bad_alloc&) {
-    here.connection->close();
-  }
+  silence_.start(here.longest_silence);
 }
 
 // Who is not read cannot be heard, and who is still being asked has no answer yet.
