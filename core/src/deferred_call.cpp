@@ -14,11 +14,11 @@ deferred_call::deferred_call(scheduler& owner, detail::unique_function function)
 deferred_call::~deferred_call() { cancel(); }
 
 void deferred_call::schedule() noexcept {
-  if (!owner_.wrong_thread("deferred_call::schedule") && !owner_.closing_all_) owner_.defer(*this);
+  if (!owner().wrong_thread("deferred_call::schedule") && !owner().closing_all_) owner().defer(*this);
 }
 
 void deferred_call::cancel() noexcept {
-  if (is_scheduled() && !owner_.wrong_thread("deferred_call::cancel")) owner_.forget(*this);
+  if (is_scheduled() && !owner().wrong_thread("deferred_call::cancel")) owner().forget(*this);
 }
 
 void deferred_call::due(detail::event_node& node, detail::event) { static_cast<deferred_call&>(node).call("deferred_call"); }

@@ -18,17 +18,17 @@ timer::~timer() {
 }
 
 void timer::start(duration delay) noexcept {
-  if (owner_.wrong_thread("timer::start")) return;
-  start_at(detail::later(owner_.now(), detail::bounded(delay)));
+  if (owner().wrong_thread("timer::start")) return;
+  start_at(detail::later(owner().now(), detail::bounded(delay)));
 }
 
 void timer::start_at(time_point deadline) noexcept {
-  if (owner_.wrong_thread("timer::start_at")) return;
-  owner_.set_timer(*this, std::min(deadline, detail::later(owner_.now(), detail::longest_span)));
+  if (owner().wrong_thread("timer::start_at")) return;
+  owner().set_timer(*this, std::min(deadline, detail::later(owner().now(), detail::longest_span)));
 }
 
 void timer::stop() noexcept {
-  if (is_running() && !owner_.wrong_thread("timer::stop")) owner_.cancel_timer(*this);
+  if (is_running() && !owner().wrong_thread("timer::stop")) owner().cancel_timer(*this);
 }
 
 time_point timer::deadline() const noexcept { return time_point(duration(heap_->deadline_of(*this))); }

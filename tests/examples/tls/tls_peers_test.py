@@ -294,7 +294,7 @@ def s_server(cert, key, *arguments):
 
 
 def talk(endpoint):
-    """Says one line by cat, and waits for the answer before the end: exit status, output, errors."""
+    """Says one line by cat, waits for the answer, and has the server of `s_server` end: exit status, output, errors."""
     with subprocess.Popen([os.path.join(FOLDER, "cat"), endpoint], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True) as process:
         with contextlib.suppress(BrokenPipeError):
@@ -302,7 +302,7 @@ def talk(endpoint):
             process.stdin.flush()
         try:
             line = process.stdout.readline()
-            rest, said = process.communicate(timeout=PATIENCE)
+            rest, said = process.communicate("CLOSE\n", timeout=PATIENCE)
             return process.returncode, line + rest, said
         finally:
             process.kill()

@@ -12,12 +12,12 @@ class node_call : protected event_node {
   node_call(scheduler& owner, unique_function function, handler on_event);
   ~node_call();
 
+  scheduler& owner() const noexcept { return owner_; }
   // As a turn, or as a part of the one that is running.
   void call(const char* what);
 
-  scheduler& owner_;
-
  private:
+  scheduler& owner_;
   unique_function function_;
   bool* destroyed_ = nullptr;  // set while the function runs
 };
