@@ -39,7 +39,7 @@ source source_of(const std::string& file, const std::string& pem, const char* in
 int give_password(char* buffer, int size, int, void* password) {
   const auto& text = *static_cast<const std::string*>(password);
   if (text.empty() || text.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(buffer, text.data(), text.size());
+  text.copy(buffer, text.size());
   return static_cast<int>(text.size());
 }
 
