@@ -391,7 +391,7 @@ send_result layer::send(std::span<const const_bytes> parts) {
 
 std::error_code layer::reason_of_failure() noexcept {
   const std::error_code found = session_->take_problem().code;
-  return found ? found : make_error_code(sluice::errc::truncated);  // of a message of its own, as whoever sends has to know
+  return found ? found : make_error_code(sluice::errc::truncated);  // OpenSSL only waits, for a rest that never comes
 }
 
 // OpenSSL says nothing between the parts of a ticket or of new keys. Whoever holds reading above does not hold the rest (rule T10). False if it never
